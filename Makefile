@@ -1,0 +1,54 @@
+# Bare `make` prints the targets. Nothing but Go and make is needed; CGO stays off.
+export CGO_ENABLED = 0
+
+GO       ?= go
+BIN      := bin/copylab
+TARGETS  := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 freebsd/amd64 freebsd/arm64 windows/amd64 windows/arm64
+LINT     := $(GO) tool -modfile=tools/go.mod golangci-lint
+FUZZTIME ?= 10s
+
+.PHONY: help run build test race lint cross bench golden fuzz clean
+.DEFAULT_GOAL := help
+
+help: ## print this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build bin/copylab, one static binary
+	$(GO) build -trimpath -o $(BIN) ./cmd/copylab
+
+run: build ## build, then measure this machine: the tour, about a minute and a half
+	$(BIN) run
+
+test: ## every test; what this machine can't do is skipped with its reason
+	$(GO) test ./...
+
+race: ## every test under the race detector (needs a C compiler)
+	CGO_ENABLED=1 $(GO) test -race ./...
+
+lint: ## formatting, vet, staticcheck, errcheck, the import rules (the first time, the linter is compiled)
+	@test -z "$$(gofmt -l .)" || { echo "not gofmt-ed:"; gofmt -l .; exit 1; }
+	$(LINT) run ./...
+
+cross: ## build and vet for every supported system
+	@for t in $(TARGETS); do \
+		echo "$$t"; \
+		GOOS=$${t%/*} GOARCH=$${t#*/} $(GO) vet ./... && \
+		GOOS=$${t%/*} GOARCH=$${t#*/} $(GO) build -o /dev/null ./cmd/copylab || exit 1; \
+	done
+
+bench: ## the tool's own speed, against its targets and against plain C (where there is a C compiler)
+	$(GO) test -run '^$$' -bench . -benchtime 1s ./copypaths/... ./diskwrite/... ./results/... ./scenarios/...
+
+golden: ## rewrite the golden files from what the tests get now
+	$(GO) test ./report ./results ./scenarios ./cmd/copylab -update
+
+fuzz: ## every fuzz target for FUZZTIME (10s) each
+	@for p in $$($(GO) list ./...); do \
+		for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
+			echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p || exit 1; \
+		done; \
+	done
+
+clean: ## remove what was built, and what killed runs left here
+	@test ! -x $(BIN) || $(BIN) clean
+	rm -rf bin
