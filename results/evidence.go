@@ -1,0 +1,160 @@
+package results
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"copylab/results/host"
+	"copylab/results/measured"
+	"copylab/results/stats"
+)
+
+// evidence gathers what the kernel said of the counted trials.
+func (d *caseData) evidence(l loads) Evidence {
+	e := Evidence{
+		Sides: map[string]SideEvidence{},
+		BusyShare: map[string]measured.Float{
+			machine: d.medianFloat(func(t Trial) measured.Float { return share(t.Machine.BusyNS, t.Machine.TotalNS) }),
+			disk:    l.disk,
+		},
+		DeviceReadBytesPerByte:  l.read,
+		DeviceWriteBytesPerByte: l.written,
+		ResidentBefore:          d.medianFloat(func(t Trial) measured.Float { return share(t.Before.Resident, t.Before.Pages) }),
+		ResidentAfter:           d.medianFloat(func(t Trial) measured.Float { return share(t.After.Resident, t.After.Pages) }),
+		DirtyBytesBefore:        d.medianInt(func(t Trial) measured.Int { return t.MemFirst.DirtyBytes }),
+		DirtyBytesAfter:         d.medianInt(func(t Trial) measured.Int { return t.MemLast.DirtyBytes }),
+		WritebackBytesBefore:    d.medianInt(func(t Trial) measured.Int { return t.MemFirst.WritebackBytes }),
+		WritebackBytesAfter:     d.medianInt(func(t Trial) measured.Int { return t.MemLast.WritebackBytes }),
+		Verified:                d.verified,
+	}
+	if e.Verified == "" {
+		e.Verified = "not verified: the record has no verification of this case"
+		if d.isNull() {
+			e.Verified = "not verified: there are no bytes to verify"
+		}
+	}
+	for _, side := range d.sides() {
+		e.BusyShare[side] = map[string]measured.Float{sender: l.sender, receiver: l.receiver, writer: l.writer}[side]
+		e.Sides[side] = d.sideEvidence(side)
+	}
+	if len(d.settings) > 0 {
+		e.Settings = map[string]string{}
+		for name, values := range d.settings {
+			e.Settings[name] = joinFew(values, ", ")
+		}
+	}
+	return e
+}
+
+// loads are the medians that the bottleneck is judged by.
+func (d *caseData) loads() loads {
+	perTrial := func(side string) measured.Float {
+		return d.medianFloat(func(t Trial) measured.Float {
+			return share(sideTime(t, side, Side.CPUNS), sideTime(t, side, func(s Side) measured.Int { return measured.Known(s.WallNS) }))
+		})
+	}
+	l := loads{
+		disk:     d.medianFloat(func(t Trial) measured.Float { return share(t.Device.BusyNS, span(d.Kind, t)) }),
+		read:     d.medianFloat(func(t Trial) measured.Float { return perByte(t.Device.ReadBytes, t.Bytes) }),
+		written:  d.medianFloat(func(t Trial) measured.Float { return perByte(t.Device.WriteBytes, t.Bytes) }),
+		sender:   perTrial(sender),
+		receiver: perTrial(receiver),
+		writer:   perTrial(writer),
+	}
+	for _, p := range d.points {
+		s, sOK := p.Sides[sender]
+		r, rOK := p.Sides[receiver]
+		l.sameCPU = l.sameCPU || sOK && rOK && s.CPU >= 0 && s.CPU == r.CPU
+	}
+	return l
+}
+
+// share is part/whole. Nothing is clamped: a process on two CPUs is busy for more than 1.
+func share(part, whole measured.Int) measured.Float {
+	p, ok := part.Get()
+	if !ok {
+		return measured.Unavailable[float64]("%s", part.Why())
+	}
+	w, ok := whole.Get()
+	switch {
+	case !ok:
+		return measured.Unavailable[float64]("%s", whole.Why())
+	case w <= 0:
+		return measured.Unavailable[float64]("the whole is %d", w)
+	}
+	return measured.Known(float64(p) / float64(w))
+}
+
+func (d *caseData) sideEvidence(side string) SideEvidence {
+	median := func(of func(Side) measured.Int) measured.Int {
+		return d.medianInt(func(t Trial) measured.Int { return sideTime(t, side, of) })
+	}
+	e := SideEvidence{
+		SyscallsSource:      "unavailable: the path can't count its own system calls",
+		VoluntarySwitches:   median(func(s Side) measured.Int { return s.VoluntarySwitches }),
+		InvoluntarySwitches: median(func(s Side) measured.Int { return s.InvoluntarySwitches }),
+		MinorFaults:         median(func(s Side) measured.Int { return s.MinorFaults }),
+		MajorFaults:         median(func(s Side) measured.Int { return s.MajorFaults }),
+	}
+	names := map[string]bool{}
+	for _, p := range d.points {
+		for name := range p.Sides[side].Syscalls {
+			names[name] = true
+		}
+	}
+	crossings, why := collect(d.points, func(p point) measured.Float { return crossingsPerChunk(p.Trial, side) })
+	if why != "" {
+		e.CrossingsPerChunk = measured.Unavailable[float64]("%s", why)
+	} else {
+		e.CrossingsPerChunk = measured.Known(stats.Median(crossings))
+	}
+	if len(names) == 0 {
+		return e
+	}
+	e.SyscallsSource = "the path's own count"
+	e.Syscalls = map[string]int64{}
+	for name := range names {
+		counts := make([]int64, len(d.points))
+		for i, p := range d.points {
+			counts[i] = p.Sides[side].Syscalls[name]
+		}
+		e.Syscalls[name] = medianOfInts(counts)
+	}
+	return e
+}
+
+// crossingsPerChunk is two for each of the side's system calls, over the trial's operations.
+func crossingsPerChunk(t Trial, side string) measured.Float {
+	s, ok := t.Sides[side]
+	switch {
+	case !ok:
+		return measured.Unavailable[float64]("the trial recorded no %s", side)
+	case len(s.Syscalls) == 0:
+		return measured.Unavailable[float64]("the path can't count its own system calls")
+	case t.Operations <= 0:
+		return measured.Unavailable[float64]("no operation was made")
+	}
+	calls := 0.0
+	for _, name := range slices.Sorted(maps.Keys(s.Syscalls)) {
+		calls += float64(s.Syscalls[name])
+	}
+	return measured.Known(2 * calls / float64(t.Operations))
+}
+
+// joinFew joins the first three of values, and says that there are more.
+func joinFew(values []string, sep string) string {
+	if len(values) <= 3 {
+		return strings.Join(values, sep)
+	}
+	return strings.Join(values[:3], sep) + sep + "…"
+}
+
+// virtual tells whether the machine is known to be virtual, and by what.
+func virtual(h host.Host) (string, bool) {
+	v := h.Virtualization
+	if v == "" || v == "none" || strings.HasPrefix(v, unavailablePrefix) {
+		return "", false
+	}
+	return v, true
+}

@@ -1,0 +1,7 @@
+//go:build !linux
+
+package host
+
+import "testing"
+
+func burn(t *testing.T, _ int64) { t.Skip("needs /proc/stat") }

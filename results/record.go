@@ -1,0 +1,198 @@
+// Package results holds what was measured: the record of a run, how it is written and read, and the summary that is
+// built from it. It measures nothing itself and can be used without the command.
+package results
+
+import (
+	"encoding/json"
+	"time"
+
+	"copylab/results/host"
+	"copylab/results/measured"
+)
+
+// Schema is the version of record.jsonl and summary.json that this package writes.
+const Schema = 1
+
+// Run is the first line of a record: what was asked, of which tool, on which machine. It does not change once it is
+// written.
+type Run struct {
+	Type    string    `json:"type"` // always "run"
+	Schema  int       `json:"schema"`
+	ID      string    `json:"id"`      // <UTC time>-<scenario>
+	Started time.Time `json:"started"` // UTC
+	Effort  string    `json:"effort"`  // quick, normal or thorough
+	Seed    uint64    `json:"seed"`    // order of the blocks, payload and random offsets
+	Args    []string  `json:"arguments"`
+	Tool    Tool      `json:"tool"`
+	Host    host.Host `json:"host"`
+
+	Scenario Scenario `json:"scenario"`
+	Cases    []Case   `json:"cases"` // in the order of the scenario
+}
+
+// Tool says which build measured.
+type Tool struct {
+	Version string `json:"version"`
+	Commit  string `json:"commit"`
+}
+
+// Scenario is the question of a run, as given and as resolved.
+type Scenario struct {
+	ID       string          `json:"id"`
+	Title    string          `json:"title"`
+	Question string          `json:"question"`
+	Given    string          `json:"given"`    // the YAML text
+	Resolved json.RawMessage `json:"resolved"` // every field with its value after defaults, --set and effort
+	Charts   []string        `json:"charts"`   // throughput, cpu, latency, sweep
+	// Precision is the relative half-width of a ratio's interval at which a run stops: 0.03 for ±3 %.
+	Precision float64 `json:"precision"`
+	// Budget is the time in seconds after which a run stops, precise or not.
+	BudgetSeconds float64 `json:"budget_seconds"`
+}
+
+// Kind tells transfers from writes.
+type Kind string
+
+// The kinds of cases.
+const (
+	Transfer Kind = "transfer" // file → socket
+	Write    Kind = "write"    // program → file
+)
+
+// Case is one point of a comparison.
+type Case struct {
+	ID     string `json:"id"`   // every parameter, for machines: transfer:path=sendfile,chunk=64KiB,…
+	Kind   Kind   `json:"kind"` //
+	Part   int    `json:"part"` // index of the scenario's part that it came from
+	Params Params `json:"params"`
+	// Baseline is the ID of the case that this one is compared with; empty for a baseline and where there is none.
+	Baseline string `json:"baseline,omitempty"`
+	// Unavailable says why this case can't be measured here; empty where it can.
+	Unavailable string `json:"unavailable,omitempty"`
+}
+
+// Params are the parameters of a case. The first group is a transfer's, the second a write's; the other group stays
+// at its zero values and out of the JSON.
+type Params struct {
+	Path       string `json:"path,omitempty"`
+	ChunkBytes int64  `json:"chunk_bytes,omitempty"`
+	Cache      string `json:"cache,omitempty"`    // warm, cold
+	Link       string `json:"link,omitempty"`     // loopback
+	Receiver   string `json:"receiver,omitempty"` // recv, discard, checksum
+	Streams    int    `json:"streams,omitempty"`
+	Workload   string `json:"workload,omitempty"` // stream, fetch
+	Loop       string `json:"loop,omitempty"`     // fetch only: closed, open
+	// LoadShare is the offered rate of an open loop as a share of the closed-loop rate of the baseline path.
+	LoadShare float64 `json:"load_share,omitempty"`
+
+	Pattern    string `json:"pattern,omitempty"`   // append, overwrite, random
+	Method     string `json:"method,omitempty"`    // buffered, direct, dsync, direct-dsync
+	Sync       string `json:"sync,omitempty"`      // none, end, every=N
+	SyncCall   string `json:"sync_call,omitempty"` // fdatasync, fsync; empty where sync is none
+	Draw       string `json:"draw,omitempty"`      // random only: permutation, uniform
+	BlockBytes int64  `json:"block_bytes,omitempty"`
+	Depth      int    `json:"depth,omitempty"` // operations in flight
+
+	// FileBytes is the size of the file that is sent or overwritten, or the size to which an append may grow it.
+	FileBytes int64 `json:"file_bytes,omitempty"`
+}
+
+// Phase says what a trial was for.
+type Phase string
+
+// The phases of a run, in their order. Only PhaseCounted enters a summary's metrics.
+const (
+	PhaseTool      Phase = "tool"      // null path and null writer: the cost of the tool itself
+	PhaseVerify    Phase = "verify"    // the bytes, moved once to a checksumming receiver or read back
+	PhaseCalibrate Phase = "calibrate" // how much work fills a trial
+	PhaseWarmup    Phase = "warmup"    // the first block
+	PhaseCounted   Phase = "counted"   // every later block
+)
+
+// Trial is one timed execution of one case in fresh processes: one line of a record.
+type Trial struct {
+	Type    string    `json:"type"` // always "trial"
+	Seq     int       `json:"seq"`  // from 1, in the order of execution
+	Case    string    `json:"case"` // ID; for PhaseTool "null path" or "null writer"
+	Phase   Phase     `json:"phase"`
+	Block   int       `json:"block"` // 0 is the warm-up
+	Started time.Time `json:"started"`
+
+	// Error says why the trial failed; every reading below may then be missing.
+	Error string `json:"error,omitempty"`
+
+	Bytes      int64 `json:"bytes"`      // payload moved or written
+	Operations int64 `json:"operations"` // chunks, blocks or requests
+
+	// ElapsedNS is a transfer's time from the first operation until the receiver has confirmed the last byte.
+	ElapsedNS measured.Int `json:"elapsed_ns"`
+	// AcceptedNS is a write's time until the last write returned, DurableNS until the last sync returned.
+	AcceptedNS measured.Int `json:"accepted_ns"`
+	DurableNS  measured.Int `json:"durable_ns"`
+	// OfferedPerSecond is the request rate that an open loop aimed at.
+	OfferedPerSecond measured.Float `json:"offered_per_second"`
+
+	// Sides are the measured processes: "sender" and "receiver", or "writer".
+	Sides map[string]Side `json:"sides,omitempty"`
+	// Latency holds the histograms by what was timed: "op" (one operation), "fetch" (request until last byte,
+	// from the intended start in an open loop), "sync" (one fsync or fdatasync).
+	Latency map[string]Histogram `json:"latency,omitempty"`
+
+	Machine  host.MachineDelta `json:"machine"`            // the whole machine during the timed span
+	Device   host.DeviceDelta  `json:"device"`             // the disk during the timed span (for writes: until durable)
+	Settled  host.DeviceDelta  `json:"device_settled"`     // the same until everything left dirty had been written back
+	Before   host.Residency    `json:"cache_before"`       // the file's pages right before the timed span
+	After    host.Residency    `json:"cache_after"`        // and right after
+	MemFirst host.DirtyMemory  `json:"dirty_before"`       // Dirty and Writeback of the machine
+	MemLast  host.DirtyMemory  `json:"dirty_after"`        //
+	Checksum string            `json:"checksum,omitempty"` // xxh64 of what the receiver got, verify phase and checksum receiver
+	// Settings are what the kernel reports of the sockets or the file: buffer sizes, nodelay, alignment.
+	Settings map[string]string `json:"settings,omitempty"`
+	// Disturbed says what else happened on the machine during the trial; the trial still counts.
+	Disturbed []string `json:"disturbed,omitempty"`
+}
+
+// Side is what one measured process used during the timed span.
+type Side struct {
+	CPU                 int              `json:"cpu"`       // that it was pinned to; -1: not pinned
+	UserNS              measured.Int     `json:"user_ns"`   // getrusage(2)
+	SystemNS            measured.Int     `json:"system_ns"` //
+	WallNS              int64            `json:"wall_ns"`   // this side's own timed span
+	VoluntarySwitches   measured.Int     `json:"voluntary_switches"`
+	InvoluntarySwitches measured.Int     `json:"involuntary_switches"`
+	MinorFaults         measured.Int     `json:"minor_faults"`
+	MajorFaults         measured.Int     `json:"major_faults"`
+	MaxRSSBytes         measured.Int     `json:"max_rss_bytes"`
+	Syscalls            map[string]int64 `json:"syscalls,omitempty"` // the path's own count
+}
+
+// CPUNS is user and system time together.
+func (s Side) CPUNS() measured.Int {
+	user, ok := s.UserNS.Get()
+	if !ok {
+		return s.UserNS
+	}
+	system, ok := s.SystemNS.Get()
+	if !ok {
+		return s.SystemNS
+	}
+	return measured.Known(user + system)
+}
+
+// End is the last line of a record. A record without it was cut off.
+type End struct {
+	Type   string    `json:"type"` // always "end"
+	Ended  time.Time `json:"ended"`
+	Reason string    `json:"reason"` // one of the Stop constants
+	Detail string    `json:"detail,omitempty"`
+	Blocks int       `json:"blocks"` // counted ones
+}
+
+// Why a run ended.
+const (
+	StopPrecise     = "precise"     // every headline ratio reached the precision
+	StopBlocks      = "blocks"      // the most blocks that the scenario allows
+	StopBudget      = "budget"      // the time budget ran out before the precision was reached
+	StopInterrupted = "interrupted" // Ctrl-C
+	StopFailed      = "failed"      // nothing was left to measure
+)

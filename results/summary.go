@@ -1,0 +1,199 @@
+package results
+
+import (
+	"time"
+
+	"copylab/results/host"
+	"copylab/results/measured"
+	"copylab/results/stats"
+)
+
+// Summary is a record boiled down to what can be said: summary.json. Renderers read it and nothing else.
+type Summary struct {
+	Schema      int           `json:"schema"`
+	Run         RunSummary    `json:"run"`
+	Cases       []CaseSummary `json:"cases"`
+	Comparisons []Comparison  `json:"comparisons"`
+	Tool        ToolCost      `json:"tool_cost"`
+	Warnings    []string      `json:"warnings"` // that concern the run as a whole
+}
+
+// RunSummary says what was run, where and when.
+type RunSummary struct {
+	ID       string    `json:"id"`
+	Started  time.Time `json:"started"`
+	Scenario string    `json:"scenario"`
+	Title    string    `json:"title"`
+	Question string    `json:"question"`
+	Effort   string    `json:"effort"`
+	Seed     uint64    `json:"seed"`
+	Args     []string  `json:"arguments"`
+	Charts   []string  `json:"charts"`
+	Tool     Tool      `json:"tool"`
+	Host     host.Host `json:"host"`
+	// Stopped is why the run ended (a Stop constant), or "cut off" for a record without an end.
+	Stopped         string         `json:"stopped"`
+	Blocks          int            `json:"blocks"`            // counted ones
+	DurationSeconds measured.Float `json:"duration_seconds"`  // start to end
+	Precision       float64        `json:"precision"`         // that was aimed at, relative half-width
+	PrecisionGot    measured.Float `json:"precision_reached"` // worst of the headline ratios
+}
+
+// CaseStatus says whether a case has numbers.
+type CaseStatus string
+
+// The statuses of a case.
+const (
+	CaseMeasured    CaseStatus = "measured"
+	CaseUnavailable CaseStatus = "unavailable" // can't be measured here
+	CaseFailed      CaseStatus = "failed"      // a trial failed
+	CaseNotReached  CaseStatus = "not reached" // the run ended before its first counted trial
+)
+
+// CaseSummary is one case with its metrics.
+type CaseSummary struct {
+	ID     string     `json:"id"`
+	Kind   Kind       `json:"kind"`
+	Label  string     `json:"label"` // what tells it from the other cases of its part: "sendfile", "random buffered"
+	Part   int        `json:"part"`
+	Params Params     `json:"params"`
+	Status CaseStatus `json:"status"`
+	Reason string     `json:"reason,omitempty"` // for every status but measured
+
+	Trials        int   `json:"trials"`          // counted ones
+	BytesPerTrial int64 `json:"bytes_per_trial"` // payload
+	// Metrics by name; the names are the Metric constants. A metric that could not be had says why.
+	Metrics map[string]Metric `json:"metrics"`
+	// LatencyNS by what was timed: "op", "fetch", "sync".
+	LatencyNS  map[string]Latency `json:"latency_ns"`
+	Evidence   Evidence           `json:"evidence"`
+	Bottleneck string             `json:"bottleneck"` // a Limit constant
+	Warnings   []string           `json:"warnings"`
+
+	// Histograms are the merged distributions behind LatencyNS, for charts.
+	Histograms map[string]Histogram `json:"-"`
+}
+
+// The names of metrics. Each carries its unit.
+const (
+	MetricThroughput     = "throughput_bytes_per_second"
+	MetricSenderCPU      = "sender_cpu_ns_per_kib" // user and system
+	MetricSenderUser     = "sender_user_ns_per_kib"
+	MetricSenderSystem   = "sender_system_ns_per_kib"
+	MetricReceiverCPU    = "receiver_cpu_ns_per_kib"
+	MetricReceiverUser   = "receiver_user_ns_per_kib"
+	MetricReceiverSystem = "receiver_system_ns_per_kib"
+	MetricMachineCPU     = "machine_cpu_ns_per_kib"      // every busy CPU, from /proc/stat
+	MetricRequests       = "requests_per_second"         // fetch
+	MetricOffered        = "offered_requests_per_second" // fetch, open loop
+	MetricFetchP50       = "fetch_p50_ns"                // per trial; fetch
+	MetricFetchP99       = "fetch_p99_ns"                //
+
+	MetricIOPS          = "iops"                      // until the last write returned
+	MetricAccepted      = "accepted_bytes_per_second" // until the last write returned
+	MetricDurable       = "durable_bytes_per_second"  // until the final sync returned
+	MetricDeviceWrites  = "device_write_bytes_per_byte"
+	MetricDeviceSettled = "device_write_bytes_per_byte_settled" // after everything was written back
+	MetricFlushes       = "flushes_per_second"
+	MetricWriterCPU     = "writer_cpu_ns_per_kib"
+	MetricWriterUser    = "writer_user_ns_per_kib"
+	MetricWriterSystem  = "writer_system_ns_per_kib"
+)
+
+// What limited a case.
+const (
+	LimitSender   = "sender CPU"
+	LimitReceiver = "receiver CPU"
+	LimitLink     = "link"
+	LimitDisk     = "disk"
+	LimitMemory   = "memory (page cache)"
+	LimitNotShown = "not shown" // nothing was busy enough to blame
+)
+
+// Metric is a median over the counted trials with its distribution-free interval, or the reason why there is none:
+// then Unavailable is set, and the JSON is the string "unavailable: why" in place of the object.
+type Metric struct {
+	Median      float64
+	Low         float64
+	High        float64
+	Confidence  float64   // of the interval: 0.95, or what few values allow
+	Values      []float64 // in the order of the blocks
+	Unavailable string
+}
+
+// Latency is a distribution's percentiles in nanoseconds. A percentile that the count can't support is unavailable.
+type Latency struct {
+	P50   measured.Int `json:"p50"`
+	P90   measured.Int `json:"p90"`
+	P99   measured.Int `json:"p99"`
+	P999  measured.Int `json:"p99_9"`
+	P9999 measured.Int `json:"p99_99"`
+	Max   measured.Int `json:"max"`
+	Count int64        `json:"count"`
+}
+
+// Evidence is what the kernel itself said of a case's counted trials.
+type Evidence struct {
+	Sides map[string]SideEvidence `json:"sides"` // sender and receiver, or writer
+	// BusyShare is how much of the timed span each CPU-bound thing was busy: 0 to 1, medians.
+	BusyShare map[string]measured.Float `json:"busy_share"` // sender, receiver, writer, machine, disk
+	// Device bytes per payload byte, medians, during the timed span.
+	DeviceReadBytesPerByte  measured.Float `json:"device_read_bytes_per_byte"`
+	DeviceWriteBytesPerByte measured.Float `json:"device_write_bytes_per_byte"`
+	// ResidentBefore and ResidentAfter are shares of the file's pages in the page cache, medians.
+	ResidentBefore measured.Float `json:"resident_share_before"`
+	ResidentAfter  measured.Float `json:"resident_share_after"`
+	// DirtyBytesBefore and so on are the machine's, medians.
+	DirtyBytesBefore     measured.Int      `json:"dirty_bytes_before"`
+	DirtyBytesAfter      measured.Int      `json:"dirty_bytes_after"`
+	WritebackBytesBefore measured.Int      `json:"writeback_bytes_before"`
+	WritebackBytesAfter  measured.Int      `json:"writeback_bytes_after"`
+	Verified             string            `json:"verified"` // the checksum that matched, or why nothing was verified
+	Settings             map[string]string `json:"settings,omitempty"`
+}
+
+// SideEvidence is what one process did, per trial (medians).
+type SideEvidence struct {
+	Syscalls            map[string]int64 `json:"syscalls,omitempty"`
+	SyscallsSource      string           `json:"syscalls_source"`
+	CrossingsPerChunk   measured.Float   `json:"crossings_per_chunk"` // two a syscall
+	VoluntarySwitches   measured.Int     `json:"voluntary_switches"`
+	InvoluntarySwitches measured.Int     `json:"involuntary_switches"`
+	MinorFaults         measured.Int     `json:"minor_faults"`
+	MajorFaults         measured.Int     `json:"major_faults"`
+}
+
+// Verdict is what a comparison lets us say.
+type Verdict = stats.Verdict
+
+// The verdicts.
+const (
+	Higher       = stats.Higher
+	Lower        = stats.Lower
+	NoDifference = stats.NoDifference
+	TooNoisy     = stats.TooNoisy
+)
+
+// Comparison sets one case's metric against its baseline's: the ratio case/baseline within each block, summarised by
+// its median with a distribution-free interval.
+type Comparison struct {
+	Metric     string   `json:"metric"`
+	Baseline   string   `json:"baseline"` // case ID
+	Case       string   `json:"case"`     // case ID
+	Ratio      float64  `json:"ratio"`
+	Low        float64  `json:"low"`
+	High       float64  `json:"high"`
+	Confidence float64  `json:"confidence"`
+	Pairs      int      `json:"pairs"`
+	Verdict    Verdict  `json:"verdict"`
+	Headline   bool     `json:"headline"` // its precision decides when a run may stop; never where a trial failed
+	Warnings   []string `json:"warnings"`
+}
+
+// ToolCost is what copylab itself adds to each operation, measured in the same run.
+type ToolCost struct {
+	NullPathNS   measured.Float `json:"null_path_ns_per_operation"`   // clock read and histogram included
+	NullWriterNS measured.Float `json:"null_writer_ns_per_operation"` //
+	ClockReadNS  measured.Float `json:"clock_read_ns"`
+	HistogramNS  measured.Float `json:"histogram_record_ns"`
+}

@@ -1,0 +1,198 @@
+package results
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"time"
+
+	"copylab/results/host"
+	"copylab/results/measured"
+	"copylab/results/stats"
+)
+
+const (
+	// warmShare and coldShare are what the file's resident share must be before a warm and a cold trial.
+	warmShare, coldShare = 0.999, 0.001
+	// stealShare of the machine's time, taken by the hypervisor, marks a trial.
+	stealShare = 0.01
+	// coarseShare of the span is what the steps of /proc/stat may be before its readings are called coarse.
+	coarseShare = 0.05
+	// tooFastFlush is less than any medium takes: flash programs a page in some hundred µs. Drives whose cache survives
+	// a power cut do answer faster, but those say that they have no write-back cache.
+	tooFastFlush = 20 * time.Microsecond
+	// flushStepNS is the step in which /proc/diskstats counts the time of flushes.
+	flushStepNS = int64(time.Millisecond)
+)
+
+// valueWarnings are about the values themselves: too few, odd ones, and a level that moved.
+func (d *caseData) valueWarnings(c CaseSummary) []string {
+	var out []string
+	if n := len(d.points); n < stats.EnoughValues {
+		out = append(out, fmt.Sprintf("%d counted trials are too few for a 95 %% interval (it takes %d)", n, stats.EnoughValues))
+	}
+	for _, m := range Compared(d.Case) {
+		values, ok := d.series(m.Name)
+		if !ok || !m.Headline {
+			continue
+		}
+		if odd := stats.Outliers(values); len(odd) > 0 {
+			var blocks []string
+			for _, i := range odd {
+				blocks = append(blocks, strconv.Itoa(d.points[i].Block))
+			}
+			out = append(out, fmt.Sprintf("%s: %d of %d values lie far from the rest (block %s); they count like the others", m.Name, len(odd), len(values), joinFew(blocks, ", ")))
+		}
+		if drift, ok := stats.FindDrift(values); ok && math.Abs(drift.Ratio-1) > driftShare {
+			out = append(out, fmt.Sprintf("%s: the later half of the blocks is at %.3g times the earlier half (p = %.2g): the machine was not steady; ratios within blocks are safe from that, this case's own numbers are not", m.Name, drift.Ratio, drift.P))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.LatencyNS)) {
+		l := c.LatencyNS[name]
+		if _, ok := l.P99.Get(); !ok && name != "sync" { // syncs are few by nature
+			out = append(out, fmt.Sprintf("latency of %s: %s", name, l.P99.Why()))
+		}
+		if n := d.timed[name]; n > 0 && n < len(d.points) {
+			out = append(out, fmt.Sprintf("latency of %s: only %d of %d trials recorded it", name, n, len(d.points)))
+		}
+	}
+	if d.outOfRange > 0 {
+		out = append(out, fmt.Sprintf("%d latencies were longer than the histograms hold (%v) and are left out of them", d.outOfRange, time.Duration(HistogramHighestNS)))
+	}
+	return out
+}
+
+// driftShare is how far a case's level must have moved to be worth a warning; less is smaller than what runs aim at.
+const driftShare = 0.02
+
+// conditionWarnings are about the conditions under which the values were had.
+func (d *caseData) conditionWarnings(machine host.Host) []string {
+	var out []string
+	out = append(out, d.disturbanceWarnings()...)
+	out = append(out, d.cacheWarnings(machine)...)
+
+	steps := d.medianFloat(func(t Trial) measured.Float {
+		return share(measured.Known(t.Machine.ResolutionNS), span(d.Kind, t))
+	})
+	if s, ok := steps.Get(); ok && s > coarseShare {
+		if _, had := d.series(MetricMachineCPU); had {
+			out = append(out, fmt.Sprintf("%s: the kernel counts in steps that are %.2g of a trial's time: longer trials (measure.time) would resolve it", MetricMachineCPU, s))
+		}
+	}
+
+	var flushes, flushNS int64
+	for _, p := range d.points {
+		n, ok := p.Device.Flushes.Get()
+		took, timed := p.Device.FlushNS.Get()
+		if ok && timed && n > 0 && took >= 0 && d.Kind == Write {
+			flushes += n
+			flushNS += took + flushStepNS // at most: what the counter may not have shown yet
+		}
+	}
+	if flushes > 0 && machine.Disk.WriteCache == "write back" && flushNS/flushes < int64(tooFastFlush) {
+		out = append(out, fmt.Sprintf("flushes returned in %v on average: too fast to have reached a medium; a virtual disk's host or the drive's own cache may be answering", time.Duration(flushNS/flushes)))
+	}
+	return out
+}
+
+func (d *caseData) disturbanceWarnings() []string {
+	var out []string
+	disturbed, stolen, most := 0, 0, 0.0
+	var by []string
+	for _, p := range d.points {
+		if len(p.Disturbed) > 0 {
+			disturbed++
+		}
+		for _, what := range p.Disturbed {
+			if !slices.Contains(by, what) {
+				by = append(by, what)
+			}
+		}
+		if s, ok := share(p.Machine.StealNS, p.Machine.TotalNS).Get(); ok && s > stealShare {
+			stolen++
+			most = max(most, s)
+		}
+	}
+	if disturbed > 0 {
+		out = append(out, fmt.Sprintf("%d of %d trials were disturbed: %s", disturbed, len(d.points), joinFew(by, "; ")))
+	}
+	if stolen > 0 {
+		out = append(out, fmt.Sprintf("the hypervisor gave the CPUs to others in %d of %d trials (steal time, up to %.2f of the machine's)", stolen, len(d.points), most))
+	}
+	return out
+}
+
+// cacheWarnings hold the cache state that was asked for against the one that was found before each trial.
+func (d *caseData) cacheWarnings(machine host.Host) []string {
+	state := d.Params.Cache
+	if d.isNull() || state != warm && state != cold {
+		return nil
+	}
+	var out []string
+	missed, unknown, why, worst := 0, 0, "", 0.0
+	for _, p := range d.points {
+		resident := share(p.Before.Resident, p.Before.Pages)
+		s, ok := resident.Get()
+		switch {
+		case !ok:
+			if unknown++; unknown == 1 {
+				why = resident.Why()
+			}
+		case state == warm && s < warmShare, state == cold && s > coldShare:
+			if missed++; missed == 1 || (s < worst) == (state == warm) {
+				worst = s
+			}
+		}
+	}
+	if missed > 0 {
+		out = append(out, fmt.Sprintf("the file was not %s before %d of %d trials (resident share %.4g at worst)", state, missed, len(d.points), worst))
+	}
+	if unknown > 0 {
+		out = append(out, fmt.Sprintf("whether the file was %s could not be seen in %d of %d trials: %s", state, unknown, len(d.points), why))
+	}
+	if by, ok := virtual(machine); ok && state == cold {
+		out = append(out, fmt.Sprintf("cold means cold for this kernel: the hypervisor (%s) may have had the file in its own cache", by))
+	}
+	return out
+}
+
+// runWarnings are about the run as a whole: why it ended, and on what it ran.
+func runWarnings(s *Summary, end *End, budgetSeconds float64) []string {
+	var out []string
+	aim := "the precision of " + formatPrecision(s.Run.Precision)
+	got := "how precise it became can't be told: " + s.Run.PrecisionGot.Why()
+	reached := false
+	if p, ok := s.Run.PrecisionGot.Get(); ok {
+		got = "the widest headline ratio is at " + formatPrecision(p)
+		reached = p <= s.Run.Precision
+	}
+	headline := slices.ContainsFunc(s.Comparisons, func(c Comparison) bool { return c.Headline })
+	switch {
+	case end == nil:
+		out = append(out, "the record is cut off, it has no end: the run was killed, or this is a copy made while it ran")
+	case end.Reason == StopInterrupted:
+		out = append(out, "the run was interrupted: this is what was measured until then")
+	case end.Reason == StopFailed:
+		out = append(out, "the run failed: "+end.Detail)
+	case end.Reason == StopBudget && headline && !reached:
+		out = append(out, fmt.Sprintf("the time budget of %v ran out before %s was reached: %s; a larger budget would narrow it", time.Duration(budgetSeconds*float64(time.Second)), aim, got))
+	case end.Reason == StopBlocks && headline && !reached:
+		out = append(out, fmt.Sprintf("the most blocks that the scenario allows were measured before %s was reached: %s; more blocks would narrow it", aim, got))
+	}
+	if s.Run.Blocks > 0 && s.Run.Blocks < stats.EnoughValues {
+		out = append(out, fmt.Sprintf("%d counted blocks are too few for 95 %% intervals (they take %d): no difference can be shown", s.Run.Blocks, stats.EnoughValues))
+	}
+	if s.Run.Host.Disk.InMemory {
+		out = append(out, fmt.Sprintf("the test files are in memory (%s at %s): no disk was measured; --dir chooses another folder", s.Run.Host.Disk.Filesystem, s.Run.Host.Disk.MountPoint))
+	}
+	if by, ok := virtual(s.Run.Host); ok {
+		out = append(out, fmt.Sprintf("this is a virtual machine (%s): the hypervisor's own caches and its other guests take part in every number", by))
+	}
+	return out
+}
+
+func formatPrecision(p float64) string {
+	return fmt.Sprintf("±%s %%", strconv.FormatFloat(math.Round(p*1000)/10, 'f', -1, 64))
+}
