@@ -1,0 +1,93 @@
+// Package copypaths holds the ways in which a program can move the bytes of a file to a TCP socket: one mechanism per
+// file, one catalogue of them all.
+//
+// A path never falls back to another mechanism. Where the kernel refuses, the path fails and names the system call.
+// What the kernel does silently is what copylab measures and reports.
+package copypaths
+
+import (
+	"net"
+	"os"
+
+	"copylab/internal/kernel"
+)
+
+// Status is a probe's answer.
+type Status = kernel.Status
+
+// Connection says what kind of socket a path works on.
+type Connection int
+
+// The kinds of sockets.
+const (
+	// Descriptor is a raw blocking descriptor: no Go poller between the path and the kernel.
+	Descriptor Connection = iota
+	// GoConn is a *net.TCPConn, for the paths that show what idiomatic Go does.
+	GoConn
+	// NoConnection is the null path's: it moves nothing.
+	NoConnection
+)
+
+// Path is one way to move bytes to a socket.
+type Path struct {
+	ID    string // the word for it everywhere: "read-write"
+	Title string // one line for lists: "read(2) into one buffer, write(2) to the socket"
+	// Syscalls are the system calls that moving a chunk takes, in order; empty for paths that choose themselves.
+	Syscalls   []string
+	Connection Connection
+
+	bind binding
+}
+
+// binding is what an operating system has to offer for a path. Every file that is built for an operating system
+// binds every path of the catalogue, or the package does not compile.
+type binding struct {
+	probe func() Status
+	open  func(Ends) (Mover, error)
+}
+
+// unsupported binds a path that this operating system does not have.
+func unsupported(why string) binding {
+	return binding{
+		probe: func() Status { return kernel.Unavailable("%s", why) },
+		open:  func(Ends) (Mover, error) { return nil, &UnsupportedError{Why: why} },
+	}
+}
+
+// UnsupportedError is returned by Open for a path that this operating system does not have.
+type UnsupportedError struct{ Why string }
+
+func (e *UnsupportedError) Error() string { return "open path: unsupported: " + e.Why }
+
+// Ends are what a path is to connect, and what it may use. The path owns none of it: the caller closes.
+type Ends struct {
+	File     *os.File     // opened for reading, used by this Mover alone (its offset is the path's)
+	FileSize int64        // bytes
+	Socket   int          // for Descriptor paths: connected and blocking
+	Conn     *net.TCPConn // for GoConn paths
+	Chunk    int          // bytes handed to one operation
+	Buffer   []byte       // Chunk bytes, page-aligned, touched, not on the Go heap
+
+	// Dedicated says that the calling thread's processor is its own. Descriptor paths then make their system calls
+	// without a word to the Go scheduler, which saves some 70 ns for each (Linux only). The price: while such a call
+	// blocks, one of GOMAXPROCS stays taken, and nothing that stops the world, such as a garbage collection, gets past
+	// it. So GOMAXPROCS must exceed the number of such threads, and the receiver must be in another process.
+	Dedicated bool
+}
+
+// Mover is a path opened on its two ends. It is used by one thread.
+type Mover interface {
+	// Move moves n bytes (at most Chunk, within the file) from the file's offset off to the socket, in one operation of
+	// the path. It returns when the last byte was handed to the kernel. It does not allocate and moves all or fails.
+	Move(off int64, n int) error
+	// Syscalls is the path's own count of the system calls that it made so far, by name. nil where it can't know.
+	Syscalls() map[string]int64
+	// Close gives back what Open took.
+	Close() error
+}
+
+// Probe tells whether the path works on this machine.
+func (p Path) Probe() Status { return p.bind.probe() }
+
+// Open readies the path: everything that needs not be done for each chunk.
+func (p Path) Open(e Ends) (Mover, error) { return p.bind.open(e) }

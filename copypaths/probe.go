@@ -1,0 +1,79 @@
+package copypaths
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"io/fs"
+	"net"
+	"time"
+
+	"copylab/internal/kernel"
+)
+
+// probeBytes is what a probe moves: little enough to fit into any socket's buffer, so that nobody need receive meanwhile.
+const probeBytes = 512
+
+// tryGoConn probes a path that works on a *net.TCPConn, by moving a small file through a connection on loopback.
+func tryGoConn(open func(Ends) (Mover, error)) Status {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return kernel.Unknown("could not try it: %v", err)
+	}
+	defer listener.Close()
+	sender, err := net.DialTimeout("tcp", listener.Addr().String(), time.Second)
+	if err != nil {
+		return kernel.Unknown("could not try it: %v", err)
+	}
+	defer sender.Close()
+	receiver, err := listener.Accept()
+	if err != nil {
+		return kernel.Unknown("could not try it: %v", err)
+	}
+	defer receiver.Close()
+	if err := receiver.SetReadDeadline(time.Now().Add(time.Second)); err != nil {
+		return kernel.Unknown("could not try it: %v", err)
+	}
+	return try(open, Ends{Conn: sender.(*net.TCPConn)}, receiver)
+}
+
+// try opens a path on a small file and the socket in ends, moves the file, and looks at what arrived.
+func try(open func(Ends) (Mover, error), ends Ends, arrived io.Reader) Status {
+	want := bytes.Repeat([]byte("copylab "), probeBytes/8)
+	file, remove, err := probeFile(want)
+	if err != nil {
+		return kernel.Unknown("could not try it: %v", err)
+	}
+	defer remove()
+	ends.File, ends.FileSize, ends.Chunk, ends.Buffer = file, probeBytes, probeBytes, make([]byte, probeBytes)
+	m, err := open(ends)
+	if err != nil {
+		return refused(err)
+	}
+	defer m.Close() //nolint:errcheck // the probe's answer is known by then
+	if err := m.Move(0, probeBytes); err != nil {
+		return refused(err)
+	}
+	got := make([]byte, probeBytes)
+	if n, err := io.ReadFull(arrived, got); err != nil {
+		return kernel.Unknown("moved %d bytes, of which %d arrived: %v", probeBytes, n, err)
+	}
+	if !bytes.Equal(got, want) {
+		return kernel.Unknown("moved %d bytes, and others arrived", probeBytes)
+	}
+	return kernel.Available()
+}
+
+// refused tells a refusal that will not change from a failure that might.
+func refused(err error) Status {
+	var no *UnsupportedError
+	switch {
+	case errors.As(err, &no):
+		return kernel.Unavailable("%s", no.Why)
+	case errors.Is(err, errors.ErrUnsupported): // ENOSYS, EOPNOTSUPP
+		return kernel.Unavailable("this kernel does not have it: %v", err)
+	case errors.Is(err, fs.ErrPermission): // EPERM, EACCES: a seccomp filter's usual answers
+		return kernel.Unavailable("a seccomp filter or another policy forbids it: %v", err)
+	}
+	return kernel.Unknown("tried it: %v", err)
+}

@@ -1,0 +1,5 @@
+package copypaths
+
+func readWrite() binding {
+	return unsupported("read(2) and write(2) on descriptors are Unix calls; use go-copy-buffer")
+}

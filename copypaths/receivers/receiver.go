@@ -1,0 +1,70 @@
+// Package receivers holds what the other end of a transfer can do with the bytes: one mechanism per file, one
+// catalogue of them all. Like a path, a receiver never falls back to another mechanism.
+package receivers
+
+import "copylab/internal/kernel"
+
+// Status is a probe's answer.
+type Status = kernel.Status
+
+// Receiver is one way to take bytes from a socket.
+type Receiver struct {
+	ID    string // the word for it everywhere: "recv"
+	Title string // one line for lists
+
+	bind binding
+}
+
+type binding struct {
+	probe func() Status
+	open  func(End) (Taker, error)
+}
+
+// UnsupportedError is returned by Open for a receiver that this operating system does not have.
+type UnsupportedError struct{ Why string }
+
+func (e *UnsupportedError) Error() string { return "open receiver: unsupported: " + e.Why }
+
+// End is what a receiver works on. The caller closes it.
+type End struct {
+	Socket int    // connected and blocking
+	Buffer []byte // page-aligned, touched, not on the Go heap; its length is the most that one call takes
+}
+
+// Taker is a receiver opened on its socket. It is used by one thread.
+type Taker interface {
+	// Take takes at most limit bytes (and at most the buffer's size) off the socket and returns how many. It returns
+	// io.EOF where the sender has closed. It does not allocate.
+	Take(limit int64) (int64, error)
+	// Sum is the xxh64 of all that was taken, in 16 hexadecimal digits; "" for receivers that don't look at the bytes.
+	Sum() string
+	// Syscalls is the receiver's own count of the system calls that it made so far, by name.
+	Syscalls() map[string]int64
+	// Close gives back what Open took.
+	Close() error
+}
+
+// Probe tells whether the receiver works on this machine.
+func (r Receiver) Probe() Status { return r.bind.probe() }
+
+// Open readies the receiver.
+func (r Receiver) Open(e End) (Taker, error) { return r.bind.open(e) }
+
+// Catalogue lists every receiver that copylab knows, in the order in which lists and charts show them.
+func Catalogue() []Receiver {
+	return []Receiver{
+		{ID: "recv", Title: "recv(2) into one buffer", bind: recv()},
+		{ID: "discard", Title: "recv(2) with MSG_TRUNC: TCP drops the bytes without a copy", bind: discard()},
+		{ID: "checksum", Title: "recv(2) into one buffer, then xxh64 over it", bind: checksum()},
+	}
+}
+
+// Find returns the receiver of that ID.
+func Find(id string) (Receiver, bool) {
+	for _, r := range Catalogue() {
+		if r.ID == id {
+			return r, true
+		}
+	}
+	return Receiver{}, false
+}
