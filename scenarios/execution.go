@@ -1,0 +1,131 @@
+package scenarios
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"copylab/results"
+	"copylab/results/host"
+	"copylab/scenarios/worker"
+)
+
+// Execution is one run from beginning to end: look at the machine, make the test files, measure, write the record, and
+// remove the files again.
+type Execution struct {
+	Scenario *Scenario
+	// Dir is where the test files go, hence which disk is measured.
+	Dir string
+	// Worker is the command that starts a worker process.
+	Worker   []string
+	Effort   Effort
+	Seed     uint64
+	Tool     results.Tool
+	Args     []string
+	Progress func(Event)
+	// Note tells the user something before the first trial: what is being prepared, what was cleaned up.
+	Note func(string)
+}
+
+// Outcome is how a run ended.
+type Outcome struct {
+	End    results.End
+	Failed int // trials
+}
+
+// RunID is the identifier of a run that starts at that time: <UTC time>-<scenario>.
+func RunID(started time.Time, scenario string) string {
+	return started.UTC().Format("20060102T150405Z") + "-" + scenario
+}
+
+// Run executes, and appends to the record. The record has an end whenever it has a beginning, also where the error is not
+// nil or ctx was cancelled; the test files are gone in every case.
+func (e *Execution) Run(ctx context.Context, record *results.Writer, started time.Time) (out Outcome, err error) {
+	began := time.Now()
+	id := RunID(started, e.Scenario.ID)
+	if err := CheckFolder(e.Dir); err != nil {
+		return out, err
+	}
+	left, err := RemoveLeftovers(e.Dir)
+	if err != nil {
+		e.note(err.Error())
+	}
+	for _, l := range left {
+		e.note(fmt.Sprintf("removed %s (%s), left behind by a run that was killed", l.Dir, FormatSize(l.Bytes)))
+	}
+	scratch, err := NewScratch(e.Dir, id)
+	if err != nil {
+		return out, err
+	}
+	defer func() { err = errors.Join(err, scratch.Remove()) }()
+
+	machine := host.Collect(scratch.Dir)
+	machine.Disk.Folder = e.Dir
+	if err := e.checkAlignment(machine.Disk); err != nil {
+		return out, err
+	}
+	processes := &Processes{
+		Launcher: &worker.Launcher{Command: e.Worker, Run: id}, Scratch: scratch, Disk: machine.Disk, Seed: e.Seed,
+		ReceiveBuffer: e.Scenario.ReceiveBuffer, SenderCPU: -1, ReceiverCPU: -1,
+	}
+	if cpus := host.PickCPUs(2); len(cpus) > 0 {
+		processes.SenderCPU, processes.ReceiverCPU = cpus[0], cpus[len(cpus)-1]
+	}
+	run := e.run(id, started, machine)
+	for i, c := range run.Cases {
+		run.Cases[i].Unavailable = processes.Availability(c)
+	}
+	// The checks that can refuse the whole run come before the first byte of the record and of the test files.
+	e.note(fmt.Sprintf("making test files in %s", filepath.Clean(e.Dir)))
+	if err := processes.Prepare(ctx, run.Cases); err != nil && ctx.Err() == nil {
+		return out, err
+	}
+	if err := record.WriteRun(run); err != nil {
+		return out, err
+	}
+	runner := &Runner{
+		Executor: processes, Record: record, Progress: e.Progress, Now: time.Now,
+		Measure: e.Scenario.Measure, Seed: e.Seed, Precision: e.Scenario.Measure.Precision, Reference: e.Scenario.LoadReference,
+	}
+	out.End, err = runner.Run(ctx, run, began)
+	out.Failed = runner.Failed()
+	return out, errors.Join(err, record.WriteEnd(out.End))
+}
+
+func (e *Execution) note(text string) {
+	if e.Note != nil {
+		e.Note(text)
+	}
+}
+
+func (e *Execution) run(id string, started time.Time, machine host.Host) results.Run {
+	return results.Run{
+		Type: "run", Schema: results.Schema, ID: id, Started: started.UTC(), Effort: string(e.Effort), Seed: e.Seed, Args: e.Args,
+		Tool: e.Tool, Host: machine, Scenario: e.Scenario.Results(), Cases: e.Scenario.Cases(),
+	}
+}
+
+// checkAlignment refuses blocks that O_DIRECT would refuse on this disk, before anything is written.
+func (e *Execution) checkAlignment(d host.Disk) error {
+	offset, ok := d.DirectOffsetAlign.Get()
+	if !ok {
+		return nil // the methods' own probes will tell
+	}
+	memory, ok := d.DirectMemAlign.Get()
+	if !ok {
+		return nil
+	}
+	return e.Scenario.CheckAlignment(offset, memory)
+}
+
+// Clean removes what killed runs left in dir: test files, and workers that lost their command.
+func Clean(dir string) (folders []Leftover, workers []int, err error) {
+	if err := CheckFolder(dir); err != nil {
+		return nil, nil, err
+	}
+	folders, err = RemoveLeftovers(dir)
+	workers, werr := worker.KillOrphans()
+	return folders, workers, errors.Join(err, werr)
+}

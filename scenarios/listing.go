@@ -1,0 +1,149 @@
+package scenarios
+
+import (
+	"fmt"
+
+	"copylab/copypaths"
+	"copylab/copypaths/receivers"
+	"copylab/diskwrite"
+	"copylab/internal/kernel"
+	"copylab/results"
+	"copylab/results/host"
+)
+
+// Item is one thing that a scenario can name, and whether it works on this machine.
+type Item struct {
+	ID     string       `json:"id"`
+	Title  string       `json:"title"`
+	Status kernel.State `json:"status"` // available, unavailable, unknown
+	Reason string       `json:"reason"` // empty where it is available
+}
+
+// Listing is everything that a scenario can name. A nil group was not asked for.
+type Listing struct {
+	Schema       int    `json:"schema"`
+	Scenarios    []Item `json:"scenarios,omitempty"`
+	Paths        []Item `json:"paths,omitempty"`
+	Receivers    []Item `json:"receivers,omitempty"`
+	Links        []Item `json:"links,omitempty"`
+	Methods      []Item `json:"write_methods,omitempty"`
+	Patterns     []Item `json:"patterns,omitempty"`
+	Draws        []Item `json:"draws,omitempty"`
+	SyncPolicies []Item `json:"sync_policies,omitempty"`
+	SyncCalls    []Item `json:"sync_calls,omitempty"`
+}
+
+// Groups are the words that select a part of a Listing.
+func Groups() []string { return []string{"scenarios", "paths", "receivers", "links", "writes"} }
+
+// List probes what group names on this machine, "" meaning everything. Write methods are tried in dir, on an unnamed file
+// that is gone afterwards.
+func List(group, dir string) (Listing, error) {
+	l := Listing{Schema: results.Schema}
+	if group != "" && !contains(Groups(), group) {
+		return l, &UsageError{fmt.Errorf("list %s: unknown group%s: choose one of %v", group, didYouMean(group, Groups()), Groups())}
+	}
+	want := func(g string) bool { return group == "" || group == g }
+	if want("paths") || want("scenarios") {
+		for _, p := range copypaths.Catalogue() {
+			l.Paths = append(l.Paths, item(p.ID, p.Title, p.Probe()))
+		}
+	}
+	if want("receivers") || want("scenarios") {
+		for _, r := range receivers.Catalogue() {
+			l.Receivers = append(l.Receivers, item(r.ID, r.Title, r.Probe()))
+		}
+	}
+	if want("links") {
+		l.Links = []Item{item("loopback", "both ends on this machine, over 127.0.0.1", kernel.Available())}
+	}
+	if want("writes") || want("scenarios") {
+		for _, m := range diskwrite.Methods() {
+			l.Methods = append(l.Methods, item(m.ID, m.Title, m.Probe(dir)))
+		}
+	}
+	if want("writes") {
+		for _, p := range diskwrite.Patterns() {
+			l.Patterns = append(l.Patterns, item(string(p.ID), p.Title, kernel.Available()))
+		}
+		for _, d := range diskwrite.Draws() {
+			l.Draws = append(l.Draws, item(string(d.ID), d.Title, kernel.Available()))
+		}
+		for _, p := range diskwrite.Policies() {
+			l.SyncPolicies = append(l.SyncPolicies, item(string(p.ID), p.Title, kernel.Available()))
+		}
+		for _, c := range diskwrite.SyncCalls() {
+			l.SyncCalls = append(l.SyncCalls, item(string(c), string(c)+"(2)", c.Status()))
+		}
+	}
+	if want("scenarios") {
+		var err error
+		if l.Scenarios, err = listScenarios(l, dir); err != nil {
+			return l, err
+		}
+		if group == "scenarios" {
+			l.Paths, l.Receivers, l.Methods = nil, nil, nil // were only needed to tell
+		}
+	}
+	return l, nil
+}
+
+func item(id, title string, s kernel.Status) Item {
+	return Item{ID: id, Title: title, Status: s.State, Reason: s.Reason}
+}
+
+// listScenarios tells of each scenario whether at least one of its cases can be measured.
+func listScenarios(l Listing, dir string) ([]Item, error) {
+	cold, coldWhy := host.CanDrop(dir)
+	var items []Item
+	for _, id := range LibraryIDs() {
+		s, err := Load(id)
+		if err != nil {
+			return nil, err
+		}
+		cases := s.Cases()
+		out, why := 0, ""
+		for _, c := range cases {
+			reason := firstUnavailable(l, c)
+			if reason == "" && c.Params.Cache == "cold" && !cold {
+				reason = coldWhy
+			}
+			if reason != "" {
+				out++
+				why = reason
+			}
+		}
+		status := kernel.Available()
+		switch {
+		case out == len(cases):
+			status = kernel.Unavailable("%s", why)
+		case out > 0:
+			status.Reason = fmt.Sprintf("%d of its %d cases are unavailable: %s", out, len(cases), why)
+		}
+		items = append(items, item(id, s.Title, status))
+	}
+	return items, nil
+}
+
+func firstUnavailable(l Listing, c results.Case) string {
+	for _, look := range []struct {
+		items []Item
+		id    string
+	}{{l.Paths, c.Params.Path}, {l.Receivers, c.Params.Receiver}, {l.Methods, c.Params.Method}} {
+		for _, i := range look.items {
+			if i.ID == look.id && i.Status == kernel.StateUnavailable {
+				return i.Reason
+			}
+		}
+	}
+	return ""
+}
+
+func contains(words []string, word string) bool {
+	for _, w := range words {
+		if w == word {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,37 @@
+package scenarios
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"copylab/internal/testenv"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func TestMain(m *testing.M) { testenv.Main(m) }
+
+// golden compares text with a file of testdata, which -update writes.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got == string(want) {
+		return
+	}
+	if err := os.WriteFile(file+".got", []byte(got), 0o644); err != nil {
+		t.Logf("write what was got: %v", err)
+	}
+	t.Errorf("%s differs from what was got, which is in %s.got (or run with -update):\n%s", file, file, got)
+}

@@ -1,0 +1,545 @@
+package scenarios
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+
+	"copylab/diskwrite"
+	"copylab/results"
+)
+
+// Cases lists the cases of the scenario: the lists of each part multiplied, in the order in which they are written,
+// the last parameter changing fastest. A case that two parts have in common is there once, as the first part's.
+func (s *Scenario) Cases() []results.Case { return slices.Clone(s.cases) }
+
+// LoadReference is the case whose rate an open loop's share is a share of: the same case in a closed loop, over the
+// baseline's path where the baseline names one. It need not be among Cases. For a case that is no open loop it returns
+// the case itself.
+func (s *Scenario) LoadReference(c results.Case) results.Case {
+	if c.Params.Loop != LoopOpen {
+		return c
+	}
+	c.Params.Loop, c.Params.LoadShare = LoopClosed, 0
+	if path, ok := s.Baseline["path"]; ok {
+		c.Params.Path = path
+	}
+	c.ID, c.Baseline, c.Unavailable = caseID(c.Kind, c.Params), "", ""
+	return c
+}
+
+// Order is the order in which a block's cases are run: a permutation of 0 to cases-1 that depends on the seed and the
+// block alone, so that a run can be repeated. Every block has one of its own: what drifts on a machine, and what one case
+// leaves behind for the next, then falls on all cases alike.
+func Order(seed uint64, block, cases int) []int {
+	var key [32]byte
+	binary.LittleEndian.PutUint64(key[:], seed)
+	binary.LittleEndian.PutUint64(key[8:], uint64(block))
+	copy(key[16:], "order of a block")
+	return rand.New(rand.NewChaCha8(key)).Perm(cases)
+}
+
+// Results is the scenario as a record holds it. Resolved is JSON of the scenario's own format, so that Parse reads it.
+func (s *Scenario) Results() results.Scenario {
+	return results.Scenario{
+		ID:            s.ID,
+		Title:         s.Title,
+		Question:      s.Question,
+		Given:         s.Given,
+		Resolved:      s.resolved(),
+		Charts:        slices.Clone(s.Charts),
+		Precision:     s.Measure.Precision,
+		BudgetSeconds: s.Measure.Budget.Seconds(),
+	}
+}
+
+// param is one parameter of a case, as text.
+type param struct{ name, value string }
+
+// params lists the parameters that apply to a case, in the order of its ID.
+func params(kind results.Kind, p results.Params) []param {
+	if kind == results.Transfer {
+		list := []param{
+			{"path", p.Path}, {"chunk", FormatSize(p.ChunkBytes)}, {"file", FormatSize(p.FileBytes)}, {"cache", p.Cache},
+			{"link", p.Link}, {"receiver", p.Receiver}, {"streams", strconv.Itoa(p.Streams)}, {"workload", p.Workload},
+		}
+		if p.Workload == WorkloadFetch {
+			list = append(list, param{"load", Loop{Share: p.LoadShare}.String()})
+		}
+		return list
+	}
+	list := []param{{"pattern", p.Pattern}, {"method", p.Method}, {"sync", p.Sync}}
+	if p.SyncCall != "" {
+		list = append(list, param{"sync_call", p.SyncCall})
+	}
+	if p.Draw != "" {
+		list = append(list, param{"draw", p.Draw})
+	}
+	return append(list, param{"block", FormatSize(p.BlockBytes)}, param{"file", FormatSize(p.FileBytes)}, param{"depth", strconv.Itoa(p.Depth)})
+}
+
+// caseID writes every parameter: "write:pattern=append,method=buffered,…".
+func caseID(kind results.Kind, p results.Params) string {
+	var words []string
+	for _, q := range params(kind, p) {
+		words = append(words, q.name+"="+q.value)
+	}
+	return string(kind) + ":" + strings.Join(words, ",")
+}
+
+// plan fills in the cases and links each to the one that it is compared with.
+func (r *resolver) plan(root *node) {
+	s := r.scenario
+	parts := make([][]results.Case, len(s.Parts))
+	total := 0
+	for i, p := range s.Parts {
+		if total += p.size(); total > mostCases {
+			r.fail(wrong(p.at, "the lists multiply into more than %d cases: shorten them, or ask in several scenarios", mostCases))
+			return
+		}
+		parts[i] = p.cases(i)
+	}
+	b := baseline(r, root, parts)
+	if r.err != nil {
+		return
+	}
+	s.Baseline = map[string]string{}
+	for _, g := range b {
+		s.Baseline[g.name] = g.value
+	}
+
+	index := map[string]int{}
+	for i, cases := range parts {
+		if err := link(cases, b); err != nil {
+			r.fail(err)
+			return
+		}
+		for _, c := range cases {
+			at, had := index[c.ID]
+			if !had {
+				index[c.ID] = len(s.cases)
+				s.cases = append(s.cases, c)
+				continue
+			}
+			// Both are measured in the same way, or the case would have two meanings.
+			if first := s.Parts[s.cases[at].Part].Transfer; first != nil && first.ReceiveBytes != s.Parts[i].Transfer.ReceiveBytes {
+				r.fail(wrong(s.Parts[i].at, "this part and an earlier one share cases, but not their receive_buffer (%s and %s): make it the same",
+					FormatSize(s.Parts[i].Transfer.ReceiveBytes), FormatSize(first.ReceiveBytes)))
+				return
+			}
+			if s.cases[at].Baseline == "" {
+				s.cases[at].Baseline = c.Baseline
+			}
+		}
+	}
+}
+
+// size is the number of a part's cases, or more than mostCases.
+func (p Part) size() int {
+	n := 1
+	times := func(k int) { n = min(n*max(k, 1), mostCases+1) }
+	if t := p.Transfer; t != nil {
+		for _, k := range []int{len(t.Paths), len(t.Chunks), len(t.Caches), len(t.Links), len(t.Receivers), len(t.Streams), len(t.Loads)} {
+			times(k)
+		}
+		return n
+	}
+	w := p.Write
+	patterns, syncs := len(w.Patterns), len(w.Syncs)
+	if len(w.Draws) > 0 {
+		patterns += len(w.Draws) - 1
+	}
+	if slices.Contains(w.Syncs, string(diskwrite.SyncNone)) {
+		syncs = 1 + (syncs-1)*len(w.SyncCalls)
+	} else {
+		syncs *= len(w.SyncCalls)
+	}
+	for _, k := range []int{patterns, len(w.Methods), syncs, len(w.Blocks), len(w.Depths)} {
+		times(k)
+	}
+	return n
+}
+
+// cases multiplies a part's lists.
+func (p Part) cases(index int) []results.Case {
+	points := []results.Params{{}}
+	if t := p.Transfer; t != nil {
+		points = each(points, t.Paths, func(q *results.Params, v string) { q.Path = v })
+		points = each(points, t.Chunks, func(q *results.Params, v int64) { q.ChunkBytes = v })
+		points = each(points, t.Caches, func(q *results.Params, v string) { q.Cache = v })
+		points = each(points, t.Links, func(q *results.Params, v string) { q.Link = v })
+		points = each(points, t.Receivers, func(q *results.Params, v string) { q.Receiver = v })
+		points = each(points, t.Streams, func(q *results.Params, v int) { q.Streams = v })
+		for i := range points {
+			points[i].Workload, points[i].FileBytes = t.Workload, t.FileBytes
+		}
+		if t.Workload == WorkloadFetch {
+			points = each(points, t.Loads, func(q *results.Params, v Loop) {
+				q.Loop, q.LoadShare = LoopClosed, v.Share
+				if v.Share != 0 {
+					q.Loop = LoopOpen
+				}
+			})
+		}
+	}
+	if w := p.Write; w != nil {
+		random := func(q results.Params) bool { return q.Pattern == string(diskwrite.Random) }
+		synced := func(q results.Params) bool { return q.Sync != string(diskwrite.SyncNone) }
+		points = each(points, w.Patterns, func(q *results.Params, v string) { q.Pattern = v })
+		points = each(points, w.Methods, func(q *results.Params, v string) { q.Method = v })
+		points = each(points, w.Syncs, func(q *results.Params, v string) { q.Sync = v })
+		points = eachIf(points, synced, w.SyncCalls, func(q *results.Params, v string) { q.SyncCall = v })
+		points = eachIf(points, random, w.Draws, func(q *results.Params, v string) { q.Draw = v })
+		points = each(points, w.Blocks, func(q *results.Params, v int64) { q.BlockBytes = v })
+		points = each(points, w.Depths, func(q *results.Params, v int) { q.Depth = v })
+		for i := range points {
+			points[i].FileBytes = w.FileBytes
+		}
+	}
+	cases := make([]results.Case, len(points))
+	for i, q := range points {
+		cases[i] = results.Case{ID: caseID(p.Kind, q), Kind: p.Kind, Part: index, Params: q}
+	}
+	return cases
+}
+
+// each multiplies the points by a list of values.
+func each[T any](points []results.Params, values []T, put func(*results.Params, T)) []results.Params {
+	return eachIf(points, func(results.Params) bool { return true }, values, put)
+}
+
+// eachIf multiplies those points to which the parameter applies, and keeps the others as they are.
+func eachIf[T any](points []results.Params, applies func(results.Params) bool, values []T, put func(*results.Params, T)) []results.Params {
+	var product []results.Params
+	for _, p := range points {
+		if !applies(p) {
+			product = append(product, p)
+			continue
+		}
+		for _, v := range values {
+			q := p
+			put(&q, v)
+			product = append(product, q)
+		}
+	}
+	return product
+}
+
+// given is one parameter of the baseline, with the place that it came from.
+type given struct {
+	param
+	at string
+}
+
+// baseline reads what cases are compared with, and checks that every part can be compared with it.
+func baseline(r *resolver, root *node, parts [][]results.Case) []given {
+	n := root.get("baseline")
+	if n == nil {
+		return standardBaseline(root, parts)
+	}
+	if n.kind != mapping {
+		r.fail(wrong(n.at, "baseline is not a mapping: write parameters with values under it, such as \"baseline: {path: read-write}\""))
+		return nil
+	}
+	r.checkKeys("baseline", n, BaselineKeys())
+	var named []given
+	for _, e := range n.keys {
+		name := "baseline " + e.key
+		if e.value.kind == list {
+			r.fail(wrong(e.value.at, "%s takes one value, not a list", name))
+		}
+		value, _ := read(r, e.value, name, baselineValue(e.key))
+		if r.err != nil {
+			return nil
+		}
+		used := false
+		for i, cases := range parts {
+			known := valuesOf(cases, e.key)
+			if len(known) == 0 {
+				continue
+			}
+			used = true
+			if !slices.Contains(known, value) {
+				remedy := ""
+				if !e.value.set && len(r.scenario.sets) > 0 {
+					remedy = "; with --set you can change it too: --set baseline." + e.key + "=" + known[0]
+				}
+				r.fail(wrong(e.value.at, "%s %s is in no case of the %s part at %s%s%s", name, quoted(value),
+					r.scenario.Parts[i].Kind, r.scenario.Parts[i].at, didYouMean(value, known), remedy))
+				return nil
+			}
+		}
+		if !used {
+			r.fail(wrong(e.value.at, "%s is used by no part: %s", name, needs(e.key)))
+			return nil
+		}
+		named = append(named, given{param{e.key, value}, e.value.at})
+	}
+	return named
+}
+
+// standardBaseline stands where a scenario names none: the first path and the first pattern, where every part that has
+// such a parameter has that value, and where that leaves no doubt about which case is meant.
+func standardBaseline(root *node, parts [][]results.Case) []given {
+	var list []given
+	for _, key := range []string{"path", "pattern"} {
+		first, everywhere := "", true
+		for _, cases := range parts {
+			if known := valuesOf(cases, key); len(known) > 0 {
+				if first == "" {
+					first = known[0]
+				}
+				everywhere = everywhere && slices.Contains(known, first)
+			}
+		}
+		if first == "" || !everywhere {
+			continue
+		}
+		g := given{param{key, first}, root.at}
+		sure := true
+		for _, cases := range parts {
+			sure = sure && link(slices.Clone(cases), append(slices.Clone(list), g)) == nil
+		}
+		if sure {
+			list = append(list, g)
+		}
+	}
+	return list
+}
+
+// baselineValue reads a baseline's value in the form that cases have it in.
+func baselineValue(key string) func(string) (string, error) {
+	return func(text string) (string, error) {
+		switch key {
+		case "chunk", "block":
+			n, err := parseSize(text)
+			return FormatSize(n), err
+		case "load":
+			l, err := parseLoad(text)
+			return l.String(), err
+		case "sync":
+			return parsePolicy(text)
+		}
+		if text == "null" {
+			return "", fmt.Errorf("is the cost of the tool itself: nothing is compared with it")
+		}
+		return text, nil
+	}
+}
+
+// needs says which parts have a parameter.
+func needs(key string) string {
+	switch key {
+	case "load":
+		return "only a transfer part with workload fetch has it"
+	case "sync_call":
+		return "only a write part with a sync policy other than none has it"
+	case "draw":
+		return "only a write part with the random pattern has it"
+	case "pattern", "method", "sync", "block":
+		return "only a write part has it"
+	}
+	return "only a transfer part has it"
+}
+
+// valuesOf lists the values that a parameter takes in cases, in their order, without null, which is never compared with.
+func valuesOf(cases []results.Case, key string) []string {
+	var known []string
+	for _, c := range cases {
+		if isNull(c) {
+			continue
+		}
+		for _, p := range params(c.Kind, c.Params) {
+			if p.name == key && !slices.Contains(known, p.value) {
+				known = append(known, p.value)
+			}
+		}
+	}
+	return known
+}
+
+// link sets the Baseline of each of a part's cases: the case that has the baseline's values and is otherwise the same.
+// A parameter that only one of the two has (a draw, a sync call) makes no difference between them, so that random writes
+// can be compared with appends; it is an error if that leaves several to choose from.
+func link(cases []results.Case, b []given) error {
+	if len(b) == 0 {
+		return nil
+	}
+	inBaseline := map[string]string{}
+	for _, g := range b {
+		inBaseline[g.name] = g.value
+	}
+	// The parameters that not every case has.
+	optional := map[string]bool{"draw": true, "sync_call": true}
+	// Candidates by what must be the same and is always there; among those, few differ in the optional ones.
+	candidates := map[string][]int{}
+	own := make([]map[string]string, len(cases))
+	rest := make([]string, len(cases))
+	isBaseline := make([]bool, len(cases))
+	anyKey := false
+	for i, c := range cases {
+		own[i] = map[string]string{}
+		isBaseline[i] = !isNull(c)
+		var same []string
+		for _, p := range params(c.Kind, c.Params) {
+			own[i][p.name] = p.value
+			want, named := inBaseline[p.name]
+			anyKey = anyKey || named
+			if named && want != p.value {
+				isBaseline[i] = false
+			}
+			if !named && !optional[p.name] {
+				same = append(same, p.value)
+			}
+		}
+		rest[i] = strings.Join(same, ",")
+		if isBaseline[i] {
+			candidates[rest[i]] = append(candidates[rest[i]], i)
+		}
+	}
+	if !anyKey {
+		return nil // a baseline of the other kind's parameters
+	}
+	for i := range cases {
+		if isBaseline[i] || isNull(cases[i]) {
+			continue
+		}
+		partner := -1
+		for _, j := range candidates[rest[i]] {
+			fits := true
+			for key := range optional {
+				_, named := inBaseline[key]
+				mine, has := own[i][key]
+				theirs, have := own[j][key]
+				if !named && has && have && mine != theirs {
+					fits = false
+				}
+			}
+			if !fits {
+				continue
+			}
+			if partner >= 0 {
+				key := differingKey(own[partner], own[j])
+				return wrong(b[0].at, "baseline fits several cases for %s: add %s to it (%s or %s)",
+					cases[i].ID, key, own[partner][key], own[j][key])
+			}
+			partner = j
+		}
+		if partner >= 0 {
+			cases[i].Baseline = cases[partner].ID
+		}
+	}
+	return nil
+}
+
+// differingKey names an optional parameter in which two cases differ.
+func differingKey(a, b map[string]string) string {
+	for _, key := range []string{"draw", "sync_call"} {
+		if a[key] != b[key] {
+			return key
+		}
+	}
+	return "draw"
+}
+
+// resolved writes the scenario with every value that is in force, in the format's own keys and order.
+func (s *Scenario) resolved() json.RawMessage {
+	top := object{{"title", s.Title}, {"question", s.Question}}
+	groups := map[results.Kind][]object{}
+	var order []results.Kind
+	for _, p := range s.Parts {
+		if !slices.Contains(order, p.Kind) {
+			order = append(order, p.Kind)
+		}
+		groups[p.Kind] = append(groups[p.Kind], p.resolved())
+	}
+	for _, kind := range order {
+		top = append(top, field{string(kind), groups[kind]})
+	}
+	var b object
+	for _, key := range BaselineKeys() {
+		if value, ok := s.Baseline[key]; ok {
+			b = append(b, field{key, value})
+		}
+	}
+	m := s.Measure
+	top = append(top,
+		field{"baseline", b},
+		field{"measure", object{
+			{"time", formatDuration(m.Time)},
+			{"blocks", blockRange{m.MinBlocks, m.MaxBlocks}.String()},
+			{"budget", formatDuration(m.Budget)},
+		}},
+		field{"charts", s.Charts})
+	text, err := json.Marshal(top)
+	if err != nil { // strings and lists of strings: there is nothing in them that JSON can't say
+		return json.RawMessage(`{}`)
+	}
+	return text
+}
+
+func (p Part) resolved() object {
+	if t := p.Transfer; t != nil {
+		o := object{
+			{"paths", t.Paths}, {"file", FormatSize(t.FileBytes)}, {"chunk", sizes(t.Chunks)}, {"cache", t.Caches}, {"link", t.Links},
+			{"receiver", t.Receivers}, {"streams", t.Streams}, {"workload", t.Workload}, {"receive_buffer", FormatSize(t.ReceiveBytes)},
+		}
+		if t.Workload == WorkloadFetch {
+			var loads []string
+			for _, l := range t.Loads {
+				loads = append(loads, l.String())
+			}
+			o = append(o, field{"load", loads})
+		}
+		return o
+	}
+	w := p.Write
+	o := object{{"patterns", w.Patterns}, {"methods", w.Methods}, {"sync", w.Syncs}}
+	if len(w.SyncCalls) > 0 {
+		o = append(o, field{"sync_call", w.SyncCalls})
+	}
+	if len(w.Draws) > 0 {
+		o = append(o, field{"draw", w.Draws})
+	}
+	return append(o, field{"block", sizes(w.Blocks)}, field{"file", FormatSize(w.FileBytes)}, field{"depth", w.Depths})
+}
+
+func sizes(list []int64) []string {
+	var words []string
+	for _, n := range list {
+		words = append(words, FormatSize(n))
+	}
+	return words
+}
+
+// object is a JSON object that keeps its order.
+type object []field
+
+type field struct {
+	key   string
+	value any
+}
+
+// MarshalJSON writes the fields in their order.
+func (o object) MarshalJSON() ([]byte, error) {
+	b := []byte{'{'}
+	for i, f := range o {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		key, err := json.Marshal(f.key)
+		if err != nil {
+			return nil, err
+		}
+		value, err := json.Marshal(f.value)
+		if err != nil {
+			return nil, fmt.Errorf("encode %s: %w", f.key, err)
+		}
+		b = append(append(append(b, key...), ':'), value...)
+	}
+	return append(b, '}'), nil
+}

@@ -1,0 +1,395 @@
+package scenarios
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"strings"
+
+	"github.com/cespare/xxhash/v2"
+
+	"copylab/copypaths"
+	"copylab/copypaths/receivers"
+	"copylab/diskwrite"
+	"copylab/internal/kernel"
+	"copylab/results"
+	"copylab/results/host"
+	"copylab/results/measured"
+	"copylab/scenarios/worker"
+)
+
+// Processes is the Executor that measures: each trial runs in fresh worker processes on the test files of a scratch
+// folder.
+type Processes struct {
+	Launcher *worker.Launcher
+	Scratch  *Scratch
+	Disk     host.Disk
+	Seed     uint64
+	// ReceiveBuffer is what one call of a receiver takes, in bytes.
+	ReceiveBuffer func(results.Case) int
+	// SenderCPU and ReceiverCPU are where workers are pinned; -1: nowhere. A writer takes the sender's.
+	SenderCPU, ReceiverCPU int
+
+	sums  map[string][]string // expected checksums, by what is sent
+	fresh int                 // files that lived for one trial so far
+}
+
+// payloadSeed keeps the bytes of written blocks apart from those of files to send.
+const payloadSeed = 0x5bd1e995
+
+// files are what the cases need in the scratch folder: name and size of each, and how much an append may add.
+func files(cases []results.Case) (fixed map[string]int64, growing int64) {
+	fixed = map[string]int64{}
+	for _, c := range cases {
+		switch {
+		case c.Unavailable != "" || isNull(c) && c.Kind == results.Write:
+		case c.Kind == results.Write && c.Params.Pattern == string(diskwrite.Append):
+			growing = max(growing, c.Params.FileBytes)
+		default:
+			fixed[fileName(c)] = c.Params.FileBytes
+		}
+	}
+	return fixed, growing
+}
+
+// fileName is the test file of a case. Direct and buffered writes have targets of their own: the one wants the pages out
+// of the page cache, the other in it.
+func fileName(c results.Case) string {
+	if c.Kind == results.Transfer {
+		return fmt.Sprintf("payload-%d", c.Params.FileBytes)
+	}
+	if m, ok := diskwrite.FindMethod(c.Params.Method); ok && m.Direct {
+		return fmt.Sprintf("target-direct-%d", c.Params.FileBytes)
+	}
+	return fmt.Sprintf("target-buffered-%d", c.Params.FileBytes)
+}
+
+// Prepare checks that there is room and then makes the files that the cases need. Nothing is written if there is not.
+func (p *Processes) Prepare(ctx context.Context, cases []results.Case) error {
+	fixed, growing := files(cases)
+	need := growing
+	for _, size := range fixed {
+		need += size
+	}
+	if err := host.RoomFor(p.Scratch.Dir, need); err != nil {
+		return err
+	}
+	fixed[toolFile] = toolFileBytes
+	for name, size := range fixed {
+		if err := p.fill(ctx, name, size); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// The null path opens a file like any other path, though it never reads it.
+const (
+	toolFile      = "payload-null"
+	toolFileBytes = 1 << 20
+)
+
+// fill writes a file of incompressible bytes and makes it durable, so that no trial starts with dirty pages.
+func (p *Processes) fill(ctx context.Context, name string, size int64) (err error) {
+	f, err := os.OpenFile(p.Scratch.File(name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("make test file: %w", err)
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	buffer, err := kernel.Buffer(1 << 20)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, kernel.Free(buffer)) }()
+	bytes := rand.NewChaCha8(payloadKey(p.Seed))
+	for left := size; left > 0; {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		b := buffer[:min(left, int64(len(buffer)))]
+		_, _ = bytes.Read(b) // never fails: math/rand/v2
+		n, err := f.Write(b)
+		if err != nil {
+			return fmt.Errorf("fill test file of %d bytes: %w", size, err)
+		}
+		left -= int64(n)
+	}
+	if err := f.Sync(); err != nil {
+		return fmt.Errorf("fill test file of %d bytes: fsync: %w", size, err)
+	}
+	return nil
+}
+
+func payloadKey(seed uint64) (key [32]byte) {
+	for i := range 8 {
+		key[i] = byte(seed >> (8 * i))
+	}
+	return key
+}
+
+// Availability tells why a case can't be measured here, or "". The null path and writer always can.
+func (p *Processes) Availability(c results.Case) string {
+	if c.Kind == results.Write {
+		m, ok := diskwrite.FindMethod(c.Params.Method)
+		if !ok {
+			return "unknown method " + c.Params.Method
+		}
+		if s := m.Probe(p.Scratch.Dir); s.State == kernel.StateUnavailable {
+			return s.Reason
+		}
+		return ""
+	}
+	path, ok := copypaths.Find(c.Params.Path)
+	if !ok {
+		return "unknown path " + c.Params.Path
+	}
+	receiver, ok := receivers.Find(c.Params.Receiver)
+	if !ok {
+		return "unknown receiver " + c.Params.Receiver
+	}
+	for _, s := range []kernel.Status{path.Probe(), receiver.Probe()} {
+		if s.State == kernel.StateUnavailable {
+			return s.Reason
+		}
+	}
+	if c.Params.Cache == string(worker.CacheCold) {
+		if ok, why := host.CanDrop(p.Scratch.Dir); !ok {
+			return "a cold page cache can't be reached: " + why
+		}
+	}
+	return ""
+}
+
+// Execute runs one trial.
+func (p *Processes) Execute(ctx context.Context, w Work) (results.Trial, error) {
+	if w.Case.Kind == results.Write {
+		return p.write(ctx, w)
+	}
+	return p.transfer(ctx, w)
+}
+
+func (p *Processes) transfer(ctx context.Context, w Work) (results.Trial, error) {
+	params := w.Case.Params
+	send := worker.Send{
+		Path: params.Path, File: p.Scratch.File(fileName(w.Case)), FileBytes: params.FileBytes, ChunkBytes: int(params.ChunkBytes),
+		Bytes: w.Amount, Streams: params.Streams, Fetch: params.Workload == "fetch", Cache: worker.Cache(params.Cache),
+		CPU: p.SenderCPU, Device: p.Disk.Device, ToolCost: w.Phase == results.PhaseTool,
+	}
+	var receive *worker.Receive
+	switch {
+	case isNull(w.Case):
+		send.Fetch = false
+		send.Cache = worker.CacheAsIs
+		if w.Phase == results.PhaseTool {
+			send.File = p.Scratch.File(toolFile)
+		}
+	default:
+		receive = &worker.Receive{
+			Receiver: params.Receiver, BufferBytes: p.ReceiveBuffer(w.Case), Bytes: w.Amount, Streams: params.Streams, CPU: p.ReceiverCPU,
+			Fetch: send.Fetch, Requests: w.Amount, ChunkBytes: params.ChunkBytes, FileBytes: params.FileBytes, Rate: w.Rate,
+		}
+		if w.Phase == results.PhaseVerify {
+			receive.Receiver, send.Cache = "checksum", worker.CacheAsIs
+		}
+	}
+	pair, err := p.Launcher.Transfer(ctx, send, receive)
+	if err != nil {
+		return results.Trial{}, err
+	}
+	t := p.transferTrial(w, pair)
+	if w.Phase == results.PhaseVerify {
+		if err := p.compare(send, *receive, pair.Receiver.Sums); err != nil {
+			return t, err
+		}
+	}
+	return t, nil
+}
+
+// transferTrial puts together what the two sides measured.
+func (p *Processes) transferTrial(w Work, pair worker.Pair) results.Trial {
+	s := pair.Sender
+	t := results.Trial{
+		Bytes: s.Bytes, Operations: s.Operations, ElapsedNS: s.ElapsedNS,
+		AcceptedNS: measured.Unavailable[int64]("a transfer"), DurableNS: measured.Unavailable[int64]("a transfer"),
+		OfferedPerSecond: measured.Unavailable[float64]("not an open loop"),
+		Sides:            map[string]results.Side{"sender": s.Side}, Latency: s.Latency,
+		Machine: s.Machine, Device: s.Device, Settled: noReadings("a transfer writes nothing"), Before: s.Before, After: s.After,
+		MemFirst: s.DirtyFirst, MemLast: s.DirtyLast, Settings: s.Settings,
+	}
+	if r := pair.Receiver; r != nil {
+		t.Sides["receiver"] = r.Side
+		t.Checksum = strings.Join(r.Sums, " ")
+		for name, h := range r.Latency {
+			t.Latency[name] = h
+		}
+		for name, v := range r.Settings {
+			t.Settings["receiver_"+name] = v
+		}
+		if w.Case.Params.Workload == "fetch" {
+			t.ElapsedNS = r.ElapsedNS // whoever asks holds the clock
+		}
+	}
+	if w.Rate > 0 {
+		t.OfferedPerSecond = measured.Known(w.Rate)
+		t.Machine.BusyNS = measured.Unavailable[int64]("the open loop's receiver spins on the clock until the next request is due")
+	}
+	t.Disturbed = disturbances(t)
+	return p.nameDevice(t)
+}
+
+// nameDevice says why there are no readings of a device where there is none.
+func (p *Processes) nameDevice(t results.Trial) results.Trial {
+	if p.Disk.Device == "" {
+		t.Device, t.Settled = noReadings(p.Disk.Why), noReadings(p.Disk.Why)
+	}
+	return t
+}
+
+func noReadings(why string) host.DeviceDelta {
+	n := measured.Unavailable[int64]("%s", why)
+	return host.DeviceDelta{Reads: n, ReadBytes: n, Writes: n, WriteBytes: n, Merges: n, Flushes: n, FlushNS: n, BusyNS: n}
+}
+
+// compare holds what each stream brought against what an ordinary read of the file gives.
+func (p *Processes) compare(send worker.Send, receive worker.Receive, got []string) error {
+	want, err := p.expected(send, receive)
+	if err != nil {
+		return err
+	}
+	if strings.Join(got, " ") != strings.Join(want, " ") {
+		return fmt.Errorf("verify bytes: the receiver's checksums (xxh64, one per stream) are %v, those of the file are %v: path %s does not deliver the file on this machine; nothing of it is measured", got, want, send.Path)
+	}
+	return nil
+}
+
+func (p *Processes) expected(send worker.Send, receive worker.Receive) ([]string, error) {
+	chunk := int64(send.ChunkBytes)
+	shares := worker.Shares(send.Bytes, send.Streams, send.FileBytes, chunk)
+	if send.Fetch {
+		shares = worker.Shares(receive.Requests, send.Streams, send.FileBytes, chunk)
+		for i, s := range shares {
+			shares[i].Count = fetchedBytes(s, send.FileBytes, chunk)
+		}
+	}
+	key := fmt.Sprint(send.File, shares)
+	if sums, ok := p.sums[key]; ok {
+		return sums, nil
+	}
+	f, err := os.Open(send.File)
+	if err != nil {
+		return nil, fmt.Errorf("verify bytes: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // only read
+	var sums []string
+	for _, s := range shares {
+		h := xxhash.New()
+		for off, left := s.Start, s.Count; left > 0; {
+			n := min(left, send.FileBytes-off)
+			if _, err := io.Copy(h, io.NewSectionReader(f, off, n)); err != nil {
+				return nil, fmt.Errorf("verify bytes: %w", err)
+			}
+			left -= n
+			off = (off + n) % send.FileBytes
+		}
+		sums = append(sums, fmt.Sprintf("%016x", h.Sum64()))
+	}
+	if p.sums == nil {
+		p.sums = map[string][]string{}
+	}
+	p.sums[key] = sums
+	return sums, nil
+}
+
+// fetchedBytes is how much that many requests bring: the last chunk of the file may be a short one.
+func fetchedBytes(s worker.Share, fileBytes, chunk int64) (bytes int64) {
+	off := s.Start
+	for range s.Count {
+		n := min(chunk, fileBytes-off)
+		bytes += n
+		off = (off + n) % fileBytes
+	}
+	return bytes
+}
+
+func (p *Processes) write(ctx context.Context, w Work) (results.Trial, error) {
+	params := w.Case.Params
+	policy, err := diskwrite.ParsePolicy(params.Sync)
+	if err != nil {
+		return results.Trial{}, err
+	}
+	name, fileBytes := fileName(w.Case), params.FileBytes
+	verify := w.Phase == results.PhaseVerify
+	fresh := !isNull(w.Case) && (verify || params.Pattern == string(diskwrite.Append))
+	if fresh {
+		p.fresh++
+		name = fmt.Sprintf("%s%d", freshPrefix, p.fresh)
+	}
+	if verify {
+		fileBytes = verifyFile(params)
+	}
+	r, err := p.Launcher.Write(ctx, worker.Write{
+		Method: params.Method, File: p.Scratch.File(name), Payload: p.Seed ^ payloadSeed, CPU: p.SenderCPU,
+		Plan: diskwrite.Job{
+			Pattern: diskwrite.PatternID(params.Pattern), Draw: diskwrite.Draw(params.Draw), Policy: policy, SyncCall: diskwrite.SyncCall(params.SyncCall),
+			BlockBytes: int(params.BlockBytes), FileBytes: fileBytes, Operations: w.Amount, Seed: w.Seed,
+		},
+		Device: p.Disk.Device, Fresh: fresh, Verify: verify,
+	})
+	if err != nil {
+		// A writer that was killed could not remove its file.
+		return results.Trial{}, errors.Join(err, p.removeFresh(name))
+	}
+	t := results.Trial{
+		Bytes: r.Bytes, Operations: r.Operations, ElapsedNS: measured.Unavailable[int64]("a write"),
+		AcceptedNS: r.AcceptedNS, DurableNS: r.DurableNS, OfferedPerSecond: measured.Unavailable[float64]("not an open loop"),
+		Sides: map[string]results.Side{"writer": r.Side}, Latency: r.Latency,
+		Machine: r.Machine, Device: r.Device, Settled: r.Settled, Before: r.Before, After: r.After,
+		MemFirst: r.DirtyFirst, MemLast: r.DirtyLast, Checksum: r.Checksum, Settings: r.Settings,
+	}
+	t.Disturbed = disturbances(t)
+	return p.nameDevice(t), nil
+}
+
+// freshPrefix begins the names of files that live for one trial.
+const freshPrefix = "fresh-"
+
+func (p *Processes) removeFresh(name string) error {
+	if !strings.HasPrefix(name, freshPrefix) {
+		return nil
+	}
+	if err := os.Remove(p.Scratch.File(name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("remove test file: %w", err)
+	}
+	return nil
+}
+
+// What marks a trial as disturbed. A pinned worker loses its CPU now and then to kernel threads that live there; a few
+// dozen times a second is the normal state of a quiet machine.
+const (
+	stealShare             = 0.01
+	involuntaryPerSecond   = 200.0
+	involuntaryWorthASight = 20
+)
+
+// disturbances says what else happened on the machine during the trial.
+func disturbances(t results.Trial) []string {
+	var found []string
+	if steal, ok := t.Machine.StealNS.Get(); ok {
+		if total, ok := t.Machine.TotalNS.Get(); ok && total > 0 && float64(steal) > stealShare*float64(total) {
+			found = append(found, fmt.Sprintf("the hypervisor took %.1f %% of CPU time (steal)", 100*float64(steal)/float64(total)))
+		}
+	}
+	for _, name := range []string{"sender", "receiver", "writer"} {
+		side, ok := t.Sides[name]
+		if !ok || side.WallNS <= 0 {
+			continue
+		}
+		if n, ok := side.InvoluntarySwitches.Get(); ok && n >= involuntaryWorthASight && float64(n)/(float64(side.WallNS)/1e9) > involuntaryPerSecond {
+			found = append(found, fmt.Sprintf("the %s lost its CPU %d times (involuntary context switches)", name, n))
+		}
+	}
+	return found
+}

@@ -1,0 +1,392 @@
+package scenarios
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"copylab/results"
+)
+
+// Work is one trial to execute.
+type Work struct {
+	Case  results.Case
+	Phase results.Phase
+	Block int
+	// Amount is how much to do: bytes of a stream, requests of a fetch, blocks of a write.
+	Amount int64
+	// Rate is the offered rate of an open loop in requests per second; 0 for everything else.
+	Rate float64
+	// Seed decides the offsets of random writes in this trial.
+	Seed uint64
+}
+
+// Executor executes trials. The one that measures starts fresh processes for each; tests use one that pretends.
+type Executor interface {
+	// Execute runs one trial and returns its readings. The runner fills in what it knows itself: number, phase, block.
+	Execute(ctx context.Context, w Work) (results.Trial, error)
+}
+
+// Recorder takes trials one by one and keeps each before it returns.
+type Recorder interface {
+	WriteTrial(results.Trial) error
+}
+
+// Event tells how a run gets on. It is sent between trials, never during one, so that drawing it disturbs nothing.
+type Event struct {
+	Phase  results.Phase
+	Case   results.Case // that is measured next
+	Block  int          // counted blocks begin at 1
+	Blocks int          // the most there can be
+	Step   int          // the next trial's place in the block or phase, from 1
+	Steps  int
+	// Elapsed and Budget are the run's, Left what is probably left until it stops.
+	Elapsed, Budget, Left time.Duration
+	// Ratios are the headline comparisons so far; empty before the second counted block.
+	Ratios []results.Comparison
+	// Failed is the error of the trial that has just failed; nil otherwise.
+	Failed error
+}
+
+// Runner measures the cases of a run: it verifies, calibrates, warms up, and then repeats blocks of all cases in seeded
+// random order until every headline ratio is precise enough or the budget is spent.
+type Runner struct {
+	Executor Executor
+	Record   Recorder
+	Progress func(Event)
+	Now      func() time.Time
+	Measure  Measure
+	Seed     uint64
+	// Reference is the closed-loop case whose rate an open loop takes its share of.
+	Reference func(results.Case) results.Case
+	// Precision is the relative half-width of a ratio's interval at which the run stops.
+	Precision float64
+
+	builder *results.Builder
+	began   time.Time
+	seq     int
+	work    map[string]*assignment
+	live    []results.Case // that are still measured: available and not failed
+	blocks  int            // counted so far
+	slowest time.Duration  // longest block so far
+	failed  int
+}
+
+// assignment is how much a case does per trial.
+type assignment struct {
+	amount int64
+	rate   float64 // of an open loop
+}
+
+// errNothing says that no case is left to measure.
+var errNothing = errors.New("nothing left to measure")
+
+// Run measures. Began is when the run's budget started to count; setting up is part of it. It returns how the run
+// ended; the error is for what made it impossible to go on (a record that can't be written), not for failed trials.
+func (r *Runner) Run(ctx context.Context, run results.Run, began time.Time) (results.End, error) {
+	r.builder = results.NewBuilder(run)
+	r.began = began
+	r.work = map[string]*assignment{}
+	for _, c := range run.Cases {
+		if c.Unavailable == "" {
+			r.live = append(r.live, c)
+			r.work[c.ID] = &assignment{}
+		}
+	}
+	reason, err := r.measure(ctx)
+	end := results.End{Type: "end", Ended: r.Now().UTC(), Reason: reason, Blocks: r.blocks}
+	switch {
+	case ctx.Err() != nil:
+		end.Reason, err = results.StopInterrupted, nil
+	case errors.Is(err, errNothing):
+		end.Reason, end.Detail, err = results.StopFailed, err.Error(), nil
+	case err != nil:
+		end.Reason, end.Detail = results.StopFailed, err.Error()
+	}
+	return end, err
+}
+
+// Failed is the number of trials that failed.
+func (r *Runner) Failed() int { return r.failed }
+
+func (r *Runner) measure(ctx context.Context) (string, error) {
+	if len(r.live) == 0 {
+		return "", fmt.Errorf("%w: every case of this scenario is unavailable here", errNothing)
+	}
+	for _, phase := range []func(context.Context) error{r.tool, r.verify, r.calibrateUnverified, r.offer, r.warmUp} {
+		if err := phase(ctx); err != nil {
+			return "", err
+		}
+	}
+	for {
+		if len(r.live) == 0 {
+			return "", fmt.Errorf("%w: a trial of every case failed", errNothing)
+		}
+		if reason := r.enough(); reason != "" {
+			return reason, nil
+		}
+		if err := r.block(ctx, results.PhaseCounted, r.blocks+1); err != nil {
+			return "", err
+		}
+		r.blocks++
+	}
+}
+
+// toolCases are the null path and the null writer.
+func toolCases() []results.Case {
+	return []results.Case{
+		{ID: ToolNullPath, Kind: results.Transfer, Params: results.Params{Path: "null", ChunkBytes: 64 << 10, FileBytes: 64 << 20, Streams: 1, Workload: "stream", Cache: "warm", Link: "loopback", Receiver: "recv"}},
+		{ID: ToolNullWriter, Kind: results.Write, Params: results.Params{Method: "null", Pattern: "append", Sync: "none", BlockBytes: 4 << 10, FileBytes: 1 << 50, Depth: 1}},
+	}
+}
+
+// The case names of the trials that measure the tool itself.
+const (
+	ToolNullPath   = "null path"
+	ToolNullWriter = "null writer"
+)
+
+// nullOperations is how many operations a null trial makes: long enough to time, short enough not to wait for.
+const nullOperations = 1 << 20
+
+// tool measures the cost of copylab itself. A failure is recorded and is no reason to stop.
+func (r *Runner) tool(ctx context.Context) error {
+	for i, c := range toolCases() {
+		if _, err := r.trial(ctx, Work{Case: c, Phase: results.PhaseTool, Amount: nullAmount(c)}, i+1, 2); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func nullAmount(c results.Case) int64 {
+	if c.Kind == results.Transfer && c.Params.Workload != "fetch" {
+		return nullOperations * c.Params.ChunkBytes
+	}
+	return nullOperations
+}
+
+func isNull(c results.Case) bool { return c.Params.Path == "null" || c.Params.Method == "null" }
+
+// verify moves each case's bytes once and compares them, before anything is timed. The time that it took is a first idea
+// of the case's speed.
+func (r *Runner) verify(ctx context.Context) error {
+	return r.each(ctx, results.PhaseVerify, func(c results.Case) bool { return !isNull(c) }, func(c results.Case) Work {
+		return Work{Case: c, Phase: results.PhaseVerify, Amount: verifyAmount(c)}
+	})
+}
+
+// calibrateUnverified sizes the cases that have no bytes to verify.
+func (r *Runner) calibrateUnverified(ctx context.Context) error {
+	return r.each(ctx, results.PhaseCalibrate, isNull, func(c results.Case) Work {
+		return Work{Case: c, Phase: results.PhaseCalibrate, Amount: nullAmount(c)}
+	})
+}
+
+// each runs one trial of every live case that is wanted, in the scenario's order, and sizes the case by it.
+func (r *Runner) each(ctx context.Context, phase results.Phase, want func(results.Case) bool, work func(results.Case) Work) error {
+	var cases []results.Case
+	for _, c := range r.live {
+		if want(c) {
+			cases = append(cases, c)
+		}
+	}
+	for i, c := range cases {
+		t, err := r.trial(ctx, work(c), i+1, len(cases))
+		if err != nil {
+			return err
+		}
+		r.size(c, t)
+	}
+	return nil
+}
+
+// offer finds the rates of open loops: the given share of what the baseline path reaches in a closed loop with the same
+// other parameters, so that all paths face the same load.
+func (r *Runner) offer(ctx context.Context) error {
+	closed := map[string]float64{}
+	for _, c := range r.live {
+		if c.Params.Loop != "open" {
+			continue
+		}
+		reference := r.Reference(c)
+		rate, known := closed[reference.ID]
+		if !known {
+			t, err := r.trial(ctx, Work{Case: reference, Phase: results.PhaseCalibrate, Amount: max(1, r.work[c.ID].amount)}, 1, 1)
+			if err != nil {
+				return err
+			}
+			if t.Error == "" {
+				rate = perSecond(t, t.Operations)
+			}
+			closed[reference.ID] = rate
+		}
+		if rate <= 0 {
+			r.drop(c.ID)
+			continue
+		}
+		r.work[c.ID].rate = rate * c.Params.LoadShare
+		r.work[c.ID].amount = max(minOperations, int64(r.work[c.ID].rate*r.Measure.Time.Seconds()))
+	}
+	return nil
+}
+
+// warmUp is block 0: recorded, marked, not counted. It sizes the counted trials.
+func (r *Runner) warmUp(ctx context.Context) error { return r.block(ctx, results.PhaseWarmup, 0) }
+
+// block runs every live case once, in the block's random order.
+func (r *Runner) block(ctx context.Context, phase results.Phase, number int) error {
+	began := r.Now()
+	cases := append([]results.Case(nil), r.live...)
+	for i, at := range Order(r.Seed, number, len(cases)) {
+		c := cases[at]
+		a := r.work[c.ID]
+		t, err := r.trial(ctx, Work{Case: c, Phase: phase, Block: number, Amount: a.amount, Rate: a.rate, Seed: trialSeed(r.Seed, number)}, i+1, len(cases))
+		if err != nil {
+			return err
+		}
+		if phase == results.PhaseWarmup {
+			r.size(c, t)
+		}
+	}
+	r.slowest = max(r.slowest, r.Now().Sub(began))
+	return nil
+}
+
+// trialSeed gives every case of a block the same random offsets, so that they are compared on the same work.
+func trialSeed(seed uint64, block int) uint64 {
+	x := seed + uint64(block+1)*0x9e3779b97f4a7c15
+	x ^= x >> 31
+	return x
+}
+
+// trial executes and records one trial. A trial that fails is recorded with its error, and its case is dropped. The
+// returned error ends the run.
+func (r *Runner) trial(ctx context.Context, w Work, step, steps int) (results.Trial, error) {
+	if err := ctx.Err(); err != nil {
+		return results.Trial{}, context.Cause(ctx)
+	}
+	r.report(Event{Phase: w.Phase, Case: w.Case, Block: w.Block, Step: step, Steps: steps})
+	started := r.Now().UTC()
+	limit := trialLimit(r.Measure.Time)
+	limited, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not done after %v, when %v was expected: the trial was ended (is the disk or the machine overloaded?)", limit, r.Measure.Time))
+	t, err := r.Executor.Execute(limited, w)
+	cancel()
+	if ctx.Err() != nil {
+		return t, context.Cause(ctx) // a trial cut off by the user measured nothing
+	}
+	r.seq++
+	t.Type, t.Seq, t.Case, t.Phase, t.Block, t.Started = "trial", r.seq, w.Case.ID, w.Phase, w.Block, started
+	if err != nil {
+		t.Error = err.Error()
+		r.failed++
+		if w.Phase != results.PhaseTool {
+			r.drop(w.Case.ID)
+		}
+		r.report(Event{Phase: w.Phase, Case: w.Case, Block: w.Block, Step: step, Steps: steps, Failed: err})
+	}
+	if err := r.Record.WriteTrial(t); err != nil {
+		return t, err
+	}
+	r.builder.Add(t)
+	return t, nil
+}
+
+// trialLimit is how long a trial may take before it is taken for hung: writing back what a trial left dirty can take
+// far longer than the trial.
+func trialLimit(want time.Duration) time.Duration { return 2*time.Minute + 20*want }
+
+func (r *Runner) drop(id string) {
+	for i, c := range r.live {
+		if c.ID == id {
+			r.live = append(r.live[:i:i], r.live[i+1:]...)
+			return
+		}
+	}
+}
+
+// size sets how much the case does per trial, from how fast a trial was.
+func (r *Runner) size(c results.Case, t results.Trial) {
+	a := r.work[c.ID]
+	if t.Error != "" || a == nil {
+		return
+	}
+	if c.Params.Loop == "open" {
+		if a.rate == 0 {
+			a.amount = amount(c, perSecond(t, t.Operations), r.Measure.Time)
+		}
+		return
+	}
+	rate := perSecond(t, t.Operations)
+	if c.Kind == results.Transfer && c.Params.Workload != "fetch" {
+		rate = perSecond(t, t.Bytes)
+	}
+	a.amount = amount(c, rate, r.Measure.Time)
+}
+
+// enough tells why the run may stop, or "".
+func (r *Runner) enough() string {
+	if r.blocks < r.Measure.MinBlocks {
+		return ""
+	}
+	if width, ok := r.width(); ok && width <= r.Precision {
+		return results.StopPrecise
+	}
+	if r.blocks >= r.Measure.MaxBlocks {
+		return results.StopBlocks
+	}
+	if r.Now().Sub(r.began)+r.slowest > r.Measure.Budget {
+		return results.StopBudget
+	}
+	return ""
+}
+
+// width is the relative half-width of the widest headline ratio; false where one can't be had yet.
+func (r *Runner) width() (float64, bool) {
+	widest, any := 0.0, false
+	for _, c := range r.builder.Comparisons() {
+		if !c.Headline {
+			continue
+		}
+		if c.Confidence < 0.95 || c.Ratio <= 0 {
+			return 0, false
+		}
+		any = true
+		widest = max(widest, (c.High-c.Low)/2/c.Ratio)
+	}
+	return widest, any
+}
+
+// left guesses the time until the run stops: an interval narrows with the square root of the number of blocks.
+func (r *Runner) left() time.Duration {
+	elapsed := r.Now().Sub(r.began)
+	budget := max(0, r.Measure.Budget-elapsed)
+	if r.slowest == 0 {
+		return budget
+	}
+	blocks := float64(r.Measure.MaxBlocks - r.blocks)
+	if width, ok := r.width(); ok && r.Precision > 0 {
+		need := float64(r.blocks) * (math.Pow(width/r.Precision, 2) - 1)
+		blocks = min(blocks, max(0, need))
+	}
+	least := time.Duration(max(0, r.Measure.MinBlocks-r.blocks)) * r.slowest
+	return max(least, min(budget, time.Duration(blocks*float64(r.slowest))))
+}
+
+func (r *Runner) report(e Event) {
+	if r.Progress == nil {
+		return
+	}
+	e.Blocks, e.Budget = r.Measure.MaxBlocks, r.Measure.Budget
+	e.Elapsed, e.Left = r.Now().Sub(r.began), r.left()
+	if r.blocks > 1 {
+		for _, c := range r.builder.Comparisons() {
+			if c.Headline {
+				e.Ratios = append(e.Ratios, c)
+			}
+		}
+	}
+	r.Progress(e)
+}

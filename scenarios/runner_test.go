@@ -1,0 +1,369 @@
+package scenarios
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"copylab/results"
+	"copylab/results/measured"
+)
+
+// pretender is an Executor without processes: each case has a speed, and the clock moves by what a trial would take.
+type pretender struct {
+	now   time.Time
+	speed map[string]float64 // bytes or operations a second by path or method
+	noise float64            // relative, uniform
+	rand  *rand.Rand
+	fail  func(Work) error
+	works []Work
+}
+
+func newPretender(noise float64) *pretender {
+	return &pretender{
+		now:   time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC),
+		speed: map[string]float64{"read-write": 1e9, "sendfile": 2e9, "buffered": 1e6, "dsync": 1e4, "null": 1e10},
+		noise: noise,
+		rand:  rand.New(rand.NewPCG(1, 2)),
+	}
+}
+
+func (p *pretender) Now() time.Time { return p.now }
+
+func (p *pretender) Execute(ctx context.Context, w Work) (results.Trial, error) {
+	p.works = append(p.works, w)
+	if p.fail != nil {
+		if err := p.fail(w); err != nil {
+			return results.Trial{}, err
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return results.Trial{}, context.Cause(ctx)
+	}
+	c := w.Case.Params
+	speed := p.speed[c.Path+c.Method] * (1 + p.noise*(2*p.rand.Float64()-1))
+	var t results.Trial
+	bytes, operations, unit := w.Amount, w.Amount, w.Amount
+	switch {
+	case w.Case.Kind == results.Write:
+		bytes = w.Amount * c.BlockBytes
+	case c.Workload == "fetch":
+		bytes = w.Amount * c.ChunkBytes
+		unit = bytes
+	default:
+		operations = w.Amount / c.ChunkBytes
+	}
+	span := time.Duration(float64(unit) / speed * 1e9)
+	if w.Rate > 0 {
+		span = time.Duration(float64(operations) / w.Rate * 1e9)
+	}
+	p.now = p.now.Add(span + 20*time.Millisecond)
+	t.Bytes, t.Operations = bytes, operations
+	side := results.Side{WallNS: int64(span), UserNS: measured.Known(int64(span) / 10), SystemNS: measured.Known(int64(span) / 2)}
+	h := results.NewHistogram()
+	if err := h.RecordValue(max(1, int64(span)/max(1, operations))); err != nil {
+		return t, err
+	}
+	t.Latency = map[string]results.Histogram{"op": h}
+	if w.Case.Kind == results.Write {
+		t.AcceptedNS, t.DurableNS = measured.Known(int64(span)), measured.Known(int64(span))
+		t.Sides = map[string]results.Side{"writer": side}
+		return t, nil
+	}
+	t.ElapsedNS = measured.Known(int64(span))
+	t.Sides = map[string]results.Side{"sender": side, "receiver": side}
+	if c.Workload == "fetch" {
+		t.Latency["fetch"] = h
+	}
+	return t, nil
+}
+
+// tape is a Recorder that keeps what it is given.
+type tape struct {
+	trials []results.Trial
+	err    error
+}
+
+func (r *tape) WriteTrial(t results.Trial) error {
+	r.trials = append(r.trials, t)
+	return r.err
+}
+
+func parseForTest(t *testing.T, text string) *Scenario {
+	t.Helper()
+	s, err := Parse("test.yaml", []byte("title: T\nquestion: Q?\n"+text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+const twoPaths = `
+transfer: {paths: [read-write, sendfile], file: 64MiB}
+write: {patterns: [append], methods: [buffered, dsync], file: 64MiB}
+baseline: {path: read-write, method: buffered}
+measure: {time: 200ms, blocks: 5..40, budget: 60s}
+`
+
+func runForTest(t *testing.T, ctx context.Context, s *Scenario, p *pretender, record Recorder, progress func(Event)) (*Runner, results.End, error) {
+	t.Helper()
+	run := results.Run{Scenario: s.Results(), Cases: s.Cases(), Seed: 7}
+	r := &Runner{Executor: p, Record: record, Now: p.Now, Measure: s.Measure, Seed: 7, Precision: s.Measure.Precision, Reference: s.LoadReference, Progress: progress}
+	end, err := r.Run(ctx, run, p.now)
+	return r, end, err
+}
+
+func TestRunnerStopsWhenPrecise(t *testing.T) {
+	record := &tape{}
+	_, end, err := runForTest(t, t.Context(), parseForTest(t, twoPaths), newPretender(0.01), record, nil)
+	if err != nil || end.Reason != results.StopPrecise {
+		t.Fatalf("got %+v, %v; want it to stop because it was precise", end, err)
+	}
+	if end.Blocks < 6 {
+		t.Errorf("stopped after %d blocks: a 95 %% interval of a median needs 6", end.Blocks)
+	}
+	counts := map[results.Phase]int{}
+	blocks := map[int][]string{}
+	for i, trial := range record.trials {
+		counts[trial.Phase]++
+		if trial.Seq != i+1 || trial.Type != "trial" || trial.Started.IsZero() {
+			t.Errorf("trial %d: seq %d, type %q, started %v", i, trial.Seq, trial.Type, trial.Started)
+		}
+		if trial.Phase == results.PhaseCounted || trial.Phase == results.PhaseWarmup {
+			blocks[trial.Block] = append(blocks[trial.Block], trial.Case)
+		}
+	}
+	if counts[results.PhaseTool] != 2 || counts[results.PhaseVerify] != 4 || counts[results.PhaseWarmup] != 4 || counts[results.PhaseCounted] != 4*end.Blocks {
+		t.Errorf("trials by phase: %v in %d blocks of 4 cases", counts, end.Blocks)
+	}
+	orders := map[string]bool{}
+	for number := 0; number <= end.Blocks; number++ {
+		order := slices.Clone(blocks[number])
+		orders[strings.Join(order, " ")] = true
+		slices.Sort(order)
+		if len(slices.Compact(order)) != 4 {
+			t.Errorf("block %d does not hold each of the 4 cases once: %v", number, blocks[number])
+		}
+	}
+	if len(orders) < 2 {
+		t.Error("every block had the same order")
+	}
+}
+
+func TestRunnerSizesTrials(t *testing.T) {
+	p := newPretender(0)
+	if _, _, err := runForTest(t, t.Context(), parseForTest(t, twoPaths), p, &tape{}, nil); err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for _, w := range p.works {
+		if w.Phase != results.PhaseCounted || w.Case.Kind != results.Transfer {
+			continue
+		}
+		seen++
+		want := p.speed[w.Case.Params.Path] * 0.2
+		if got := float64(w.Amount); got < want*0.99 || got > want*1.01 {
+			t.Errorf("%s moves %d bytes a trial; 200 ms at its speed are %.0f", w.Case.Params.Path, w.Amount, want)
+		}
+		if w.Amount%w.Case.Params.ChunkBytes != 0 {
+			t.Errorf("%d bytes are not whole chunks", w.Amount)
+		}
+	}
+	if seen == 0 {
+		t.Fatal("no counted transfer")
+	}
+}
+
+func TestRunnerStopsAtBudget(t *testing.T) {
+	s := parseForTest(t, strings.ReplaceAll(twoPaths, "60s", "12s"))
+	p := newPretender(0.4)
+	began := p.now
+	_, end, err := runForTest(t, t.Context(), s, p, &tape{}, nil)
+	if err != nil || end.Reason != results.StopBudget {
+		t.Fatalf("got %+v, %v; want it to stop at the budget", end, err)
+	}
+	if spent := p.now.Sub(began); spent > 12*time.Second+500*time.Millisecond {
+		t.Errorf("spent %v of a budget of 12 s", spent)
+	}
+}
+
+func TestRunnerKeepsLeastBlocks(t *testing.T) {
+	s := parseForTest(t, strings.ReplaceAll(twoPaths, "60s", "1s"))
+	_, end, err := runForTest(t, t.Context(), s, newPretender(0.9), &tape{}, nil)
+	if err != nil || end.Reason != results.StopBudget || end.Blocks != 5 {
+		t.Fatalf("got %+v, %v; want the least number of blocks, 5, and then the budget", end, err)
+	}
+}
+
+func TestRunnerStopsAtMostBlocks(t *testing.T) {
+	s := parseForTest(t, strings.ReplaceAll(twoPaths, "5..40", "5..7"))
+	_, end, err := runForTest(t, t.Context(), s, newPretender(0.9), &tape{}, nil)
+	if err != nil || end.Reason != results.StopBlocks || end.Blocks != 7 {
+		t.Fatalf("got %+v, %v; want 7 blocks", end, err)
+	}
+}
+
+func TestRunnerDropsFailedCase(t *testing.T) {
+	p := newPretender(0.01)
+	p.fail = func(w Work) error {
+		if w.Case.Params.Path == "sendfile" && w.Block == 3 {
+			return errors.New("receiver died in mid-trial: signal: killed")
+		}
+		return nil
+	}
+	record := &tape{}
+	r, end, err := runForTest(t, t.Context(), parseForTest(t, twoPaths), p, record, nil)
+	if err != nil || end.Reason == results.StopFailed {
+		t.Fatalf("got %+v, %v; want the other cases to be measured to the end", end, err)
+	}
+	if r.Failed() != 1 {
+		t.Errorf("%d failed trials, want 1", r.Failed())
+	}
+	var failed, later int
+	for _, trial := range record.trials {
+		if !strings.Contains(trial.Case, "path=sendfile") {
+			continue
+		}
+		if trial.Error != "" {
+			failed++
+		} else if trial.Block > 3 {
+			later++
+		}
+	}
+	if failed != 1 || later != 0 {
+		t.Errorf("%d failed trials and %d later ones of the case in the record; want 1 and 0", failed, later)
+	}
+}
+
+func TestRunnerEndsWhenAllFailed(t *testing.T) {
+	p := newPretender(0)
+	p.fail = func(w Work) error {
+		if w.Phase == results.PhaseVerify {
+			return errors.New("checksums differ")
+		}
+		return nil
+	}
+	_, end, err := runForTest(t, t.Context(), parseForTest(t, twoPaths), p, &tape{}, nil)
+	if err != nil || end.Reason != results.StopFailed || end.Blocks != 0 {
+		t.Fatalf("got %+v, %v; want it to end as failed", end, err)
+	}
+	for _, w := range p.works {
+		if w.Phase == results.PhaseCounted {
+			t.Fatalf("measured %s, whose bytes were wrong", w.Case.ID)
+		}
+	}
+}
+
+func TestRunnerInterrupted(t *testing.T) {
+	// Whenever the user interrupts, the record holds the whole trials so far and no half one.
+	for after := range 20 {
+		ctx, cancel := context.WithCancel(t.Context())
+		p := newPretender(0.01)
+		n := 0
+		p.fail = func(Work) error {
+			if n++; n > after {
+				cancel()
+			}
+			return nil
+		}
+		record := &tape{}
+		_, end, err := runForTest(t, ctx, parseForTest(t, twoPaths), p, record, nil)
+		cancel()
+		if err != nil || end.Reason != results.StopInterrupted {
+			t.Fatalf("interrupted in trial %d: got %+v, %v", after+1, end, err)
+		}
+		if len(record.trials) != after {
+			t.Errorf("interrupted in trial %d: %d trials in the record", after+1, len(record.trials))
+		}
+	}
+}
+
+func TestRunnerRecordCantBeWritten(t *testing.T) {
+	full := errors.New("no space left on device")
+	_, end, err := runForTest(t, t.Context(), parseForTest(t, twoPaths), newPretender(0), &tape{err: full}, nil)
+	if !errors.Is(err, full) || end.Reason != results.StopFailed {
+		t.Fatalf("got %+v, %v; want the run to end with the recorder's error", end, err)
+	}
+}
+
+func TestRunnerOffersTheSameLoadToEveryPath(t *testing.T) {
+	s := parseForTest(t, `
+transfer: {paths: [read-write, sendfile], file: 64MiB, workload: fetch, load: [closed, 0.5]}
+baseline: {path: read-write}
+measure: {time: 200ms, blocks: 5..6, budget: 60s}
+`)
+	p := newPretender(0)
+	if _, _, err := runForTest(t, t.Context(), s, p, &tape{}, nil); err != nil {
+		t.Fatal(err)
+	}
+	want := 0.5 * p.speed["read-write"] / 65536
+	seen := map[string]bool{}
+	for _, w := range p.works {
+		if w.Case.Params.Loop != "open" || w.Phase != results.PhaseCounted {
+			continue
+		}
+		seen[w.Case.Params.Path] = true
+		if w.Rate < want*0.99 || w.Rate > want*1.01 {
+			t.Errorf("%s was offered %.0f requests a second; half of what the baseline reaches is %.0f", w.Case.Params.Path, w.Rate, want)
+		}
+	}
+	if len(seen) != 2 {
+		t.Errorf("open loops were measured for %v, want both paths", seen)
+	}
+}
+
+func TestRunnerProgress(t *testing.T) {
+	var events []Event
+	p := newPretender(0.01)
+	_, end, err := runForTest(t, t.Context(), parseForTest(t, twoPaths), p, &tape{}, func(e Event) { events = append(events, e) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := events[len(events)-1]
+	if last.Block != end.Blocks || len(last.Ratios) == 0 {
+		t.Errorf("the last event is of block %d with %d ratios; the run had %d blocks", last.Block, len(last.Ratios), end.Blocks)
+	}
+	for _, e := range events {
+		if e.Left < 0 || e.Elapsed < 0 || e.Step < 1 || e.Step > e.Steps {
+			t.Errorf("odd event: %+v", e)
+		}
+	}
+}
+
+func TestAmount(t *testing.T) {
+	second := time.Second
+	stream := func(p results.Params) results.Case {
+		p.Workload = "stream"
+		return results.Case{Kind: results.Transfer, Params: p}
+	}
+	write := func(p results.Params) results.Case { return results.Case{Kind: results.Write, Params: p} }
+	for _, tc := range []struct {
+		name string
+		c    results.Case
+		rate float64
+		want int64
+	}{
+		{"whole chunks", stream(results.Params{ChunkBytes: 1000, FileBytes: 1e6, Streams: 1, Cache: "warm"}), 123456, 123000},
+		{"whole chunks on each stream", stream(results.Params{ChunkBytes: 1000, FileBytes: 1e6, Streams: 3, Cache: "warm"}), 123456, 123000},
+		{"not less than a few", stream(results.Params{ChunkBytes: 1000, FileBytes: 1e6, Streams: 1, Cache: "warm"}), 1, 8000},
+		{"cold: the file once", stream(results.Params{ChunkBytes: 1000, FileBytes: 1e5, Streams: 1, Cache: "cold"}), 1e9, 1e5},
+		{"cold: each stream its part", stream(results.Params{ChunkBytes: 1000, FileBytes: 1e5, Streams: 3, Cache: "cold"}), 1e9, 99000},
+		{"no rate known", stream(results.Params{ChunkBytes: 1000, FileBytes: 1e6, Streams: 1, Cache: "warm"}), 0, 8000},
+		{"fetch", results.Case{Kind: results.Transfer, Params: results.Params{Workload: "fetch", ChunkBytes: 10, FileBytes: 100, Cache: "warm"}}, 5000, 5000},
+		{"fetch cold: each chunk once", results.Case{Kind: results.Transfer, Params: results.Params{Workload: "fetch", ChunkBytes: 10, FileBytes: 100, Cache: "cold"}}, 5000, 10},
+		{"each block once", write(results.Params{BlockBytes: 10, FileBytes: 1000, Sync: "none"}), 5000, 100},
+		{"slow disk", write(results.Params{BlockBytes: 10, FileBytes: 1000, Sync: "none"}), 2, 8},
+		{"tiny file", write(results.Params{BlockBytes: 10, FileBytes: 30, Sync: "none"}), 5000, 3},
+		{"whole sync groups", write(results.Params{BlockBytes: 10, FileBytes: 1000, Sync: "every=32"}), 50, 64},
+		{"whole sync groups within the file", write(results.Params{BlockBytes: 10, FileBytes: 1000, Sync: "every=32"}), 5000, 96},
+		{"sync group larger than the file", write(results.Params{BlockBytes: 10, FileBytes: 100, Sync: "every=32"}), 5000, 10},
+	} {
+		if got := amount(tc.c, tc.rate, second); got != tc.want {
+			t.Errorf("%s: %d, want %d", tc.name, got, tc.want)
+		}
+	}
+}

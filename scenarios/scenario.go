@@ -1,0 +1,705 @@
+// Package scenarios holds the questions that copylab asks of a machine: what to compare, and how to measure it.
+//
+// A scenario is a YAML file, read strictly: an unknown key, a wrong unit or an impossible combination is an error that
+// names the place and what to write instead. Its lists multiply into cases. docs/scenarios.md describes the format.
+package scenarios
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"copylab/copypaths"
+	"copylab/copypaths/receivers"
+	"copylab/diskwrite"
+	"copylab/results"
+	"copylab/scenarios/library"
+)
+
+// Scenario is a question with all that is needed to measure an answer. Parse and Load make one; its exported fields are
+// for reading. Set and SetEffort change it as a whole.
+type Scenario struct {
+	ID       string // the library's word for it, or the file's name without its folder and extension
+	Title    string
+	Question string
+	Given    string // the YAML text as it was read
+
+	Parts []Part // in the order of the file
+	// Baseline says what cases are compared with: values by parameter (BaselineKeys). Within a part, a case is
+	// compared with the case that has the same parameters except these.
+	Baseline map[string]string
+	Measure  Measure  // scaled to the effort
+	Charts   []string // throughput, cpu, latency, sweep
+	Effort   Effort
+
+	file  *node     // as read, before any --set
+	sets  []setting // in force
+	cases []results.Case
+}
+
+// Part is one transfer or write block of a scenario. Its lists multiply into cases.
+type Part struct {
+	Kind     results.Kind
+	Transfer *Transfer // for results.Transfer, else nil
+	Write    *Write    // for results.Write, else nil
+
+	at string
+}
+
+// Transfer says which ways from a file to a socket to measure.
+type Transfer struct {
+	Paths     []string // IDs of copypaths.Catalogue
+	FileBytes int64
+	Chunks    []int64  // bytes handed to one operation; in a fetch, the size of a response
+	Caches    []string // warm, cold
+	Links     []string // loopback
+	Receivers []string // IDs of receivers.Catalogue
+	Streams   []int    // connections at once
+	Workload  string   // stream or fetch
+	Loads     []Loop   // fetch only
+	// ReceiveBytes is what one receive call takes at most.
+	ReceiveBytes int64
+}
+
+// Loop is how a fetch workload asks: in a closed loop (the next request follows the last answer), or in an open loop
+// at a share of the closed loop's rate.
+type Loop struct {
+	// Share is the rate as a share of the closed-loop rate of the case that LoadReference returns; 0 is the closed loop.
+	Share float64
+}
+
+// String is "closed", or the share.
+func (l Loop) String() string {
+	if l.Share == 0 {
+		return "closed"
+	}
+	return strconv.FormatFloat(l.Share, 'f', -1, 64)
+}
+
+// Write says which ways to write a file to measure.
+type Write struct {
+	Patterns  []string // IDs of diskwrite.Patterns
+	Methods   []string // IDs of diskwrite.Methods
+	Syncs     []string // none, end, every=N: texts for diskwrite.ParsePolicy
+	SyncCalls []string // fdatasync, fsync; for policies other than none
+	Draws     []string // permutation, uniform; for the random pattern
+	Blocks    []int64  // bytes of one write
+	FileBytes int64    // a whole multiple of every block
+	Depths    []int    // writes under way at once
+
+	blocksAt []string
+}
+
+// Measure says how long to measure.
+type Measure struct {
+	Time      time.Duration // that a trial is to last
+	MinBlocks int           // counted blocks before a run may stop
+	MaxBlocks int
+	Budget    time.Duration // after which a run stops, precise or not
+	Precision float64       // of the effort: the relative half-width of a ratio's interval at which a run stops
+}
+
+// The words that no catalogue holds.
+const (
+	CacheWarm = "warm"
+	CacheCold = "cold"
+
+	LinkLoopback = "loopback"
+
+	WorkloadStream = "stream"
+	WorkloadFetch  = "fetch"
+
+	LoopClosed = "closed"
+	LoopOpen   = "open"
+
+	ChartThroughput = "throughput"
+	ChartCPU        = "cpu"
+	ChartLatency    = "latency"
+	ChartSweep      = "sweep"
+)
+
+// The bounds of what a scenario may ask for.
+const (
+	standardReceive = 128 * kib
+
+	mostFile = 1024 * gib // 1 TiB, more than a run could fill within any budget
+	// One read(2), write(2) or sendfile(2) moves at most 2 GiB less a page, so that a chunk of 1 GiB is still one operation.
+	mostChunk   = gib
+	mostStreams = 4096 // a thread or a connection each; beyond that the machine measures its scheduler
+	// Every stream has buffers of its own.
+	mostBuffers = 4 * gib
+	mostShare   = 1.5 // an open loop beyond the closed loop's rate only builds a queue
+	// A case takes five trials of 10 ms at the very least, and a table of more has no reader.
+	mostCases = 10_000
+)
+
+// Parse reads a scenario. name is its file, for errors and the ID. The error is a *UsageError.
+func Parse(name string, text []byte) (*Scenario, error) {
+	root, err := document(name, text)
+	if err != nil {
+		return nil, err
+	}
+	s := &Scenario{ID: idOf(name), Given: string(text), file: root, Effort: Normal}
+	if err := s.change(nil, Normal); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Load reads a scenario of the library by its ID, or a file: whatever ends in .yaml or .yml or holds a path separator
+// is one. The error is a *UsageError.
+func Load(nameOrFile string) (*Scenario, error) {
+	if !isFile(nameOrFile) {
+		return loadLibrary(nameOrFile)
+	}
+	text, err := readScenario(nameOrFile)
+	if err != nil {
+		return nil, err
+	}
+	return Parse(nameOrFile, text)
+}
+
+// LibraryIDs lists the scenarios of the library; the first is the one that runs where none is named.
+func LibraryIDs() []string { return library.IDs() }
+
+func isFile(name string) bool {
+	lower := strings.ToLower(name)
+	return strings.HasSuffix(lower, ".yaml") || strings.HasSuffix(lower, ".yml") ||
+		strings.ContainsRune(name, '/') || strings.ContainsRune(name, os.PathSeparator)
+}
+
+func loadLibrary(id string) (*Scenario, error) {
+	if !slices.Contains(library.IDs(), id) {
+		problem := "scenario " + quoted(id) + " is unknown" + didYouMean(id, library.IDs())
+		if info, err := os.Stat(id); id != "" && err == nil && !info.IsDir() {
+			problem += "; for the file of that name, write ./" + id
+		}
+		return nil, &UsageError{errors.New(problem)}
+	}
+	text, err := fs.ReadFile(library.Files(), id+".yaml")
+	if err != nil {
+		return nil, fmt.Errorf("read scenario %s of the library: %w", id, err)
+	}
+	return Parse("library/"+id+".yaml", text)
+}
+
+// readScenario reads a file, but not more than a scenario may be large.
+func readScenario(name string) (_ []byte, err error) {
+	f, err := os.Open(name)
+	if err != nil {
+		if id := idOf(name); errors.Is(err, fs.ErrNotExist) && slices.Contains(library.IDs(), id) {
+			return nil, &UsageError{fmt.Errorf("read scenario file: %w; for the library's scenario, write %s", err, id)}
+		}
+		return nil, &UsageError{fmt.Errorf("read scenario file: %w", err)}
+	}
+	defer func() {
+		if e := f.Close(); err == nil && e != nil {
+			err = &UsageError{fmt.Errorf("read scenario file: %w", e)}
+		}
+	}()
+	text, err := io.ReadAll(io.LimitReader(f, mostBytes+1)) // one more, so that Parse sees that it is too large
+	if err != nil {
+		return nil, &UsageError{fmt.Errorf("read scenario file: %w", err)}
+	}
+	return text, nil
+}
+
+// idOf makes a word for folders and tables of a file's name: letters, digits, dots, dashes and underscores.
+func idOf(name string) string {
+	base := filepath.Base(name)
+	base = strings.TrimSuffix(base, filepath.Ext(base))
+	id := strings.Map(func(r rune) rune {
+		if r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("-_.", r)) {
+			return r
+		}
+		return '-'
+	}, base)
+	if id = strings.Trim(id, "-."); id == "" {
+		return "scenario"
+	}
+	return id[:min(len(id), 80)]
+}
+
+// ReceiveBuffer is what one receive call of a transfer's case takes at most, in bytes.
+func (s *Scenario) ReceiveBuffer(c results.Case) int {
+	if c.Part < len(s.Parts) && s.Parts[c.Part].Transfer != nil {
+		return int(s.Parts[c.Part].Transfer.ReceiveBytes)
+	}
+	return standardReceive
+}
+
+// CheckAlignment checks every block that is written with O_DIRECT against the alignment that the file under test has:
+// of offsets and lengths, and of buffers, in bytes (statx(2), STATX_DIOALIGN). The blocks of a buffer lie side by side,
+// so that both count. An alignment of 0 is not known and checks nothing. The error is a *UsageError.
+func (s *Scenario) CheckAlignment(offsetBytes, memoryBytes int64) error {
+	for _, p := range s.Parts {
+		if p.Write == nil || !slices.ContainsFunc(p.Write.Methods, isDirect) {
+			continue
+		}
+		for i, block := range p.Write.Blocks {
+			for _, a := range []int64{offsetBytes, memoryBytes} {
+				if a > 0 && block%a != 0 {
+					return wrong(p.Write.blocksAt[i], "block %s is not a multiple of %s, the alignment of direct I/O here: write %s",
+						FormatSize(block), FormatSize(a), FormatSize((block/a+1)*a))
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func isDirect(method string) bool {
+	for _, m := range diskwrite.Methods() {
+		if m.ID == method {
+			return m.Direct
+		}
+	}
+	return false
+}
+
+// The keys of each mapping, in the order in which they are best written.
+func topKeys() []string {
+	return []string{"title", "question", "transfer", "write", "baseline", "measure", "charts"}
+}
+
+func transferKeys() []string {
+	return []string{"paths", "file", "chunk", "cache", "link", "receiver", "streams", "workload", "load", "receive_buffer"}
+}
+
+func writeKeys() []string {
+	return []string{"patterns", "methods", "sync", "sync_call", "block", "file", "draw", "depth"}
+}
+
+func measureKeys() []string { return []string{"time", "blocks", "budget"} }
+
+// BaselineKeys lists the parameters that a baseline may name: a transfer's, then a write's.
+func BaselineKeys() []string {
+	return []string{"path", "chunk", "cache", "receiver", "streams", "load", "pattern", "method", "sync", "sync_call", "draw", "block"}
+}
+
+func pathWords() []string {
+	var words []string
+	for _, p := range copypaths.Catalogue() {
+		words = append(words, p.ID)
+	}
+	return words
+}
+
+func receiverWords() []string {
+	var words []string
+	for _, r := range receivers.Catalogue() {
+		words = append(words, r.ID)
+	}
+	return words
+}
+
+func patternWords() []string {
+	var words []string
+	for _, p := range diskwrite.Patterns() {
+		words = append(words, string(p.ID))
+	}
+	return words
+}
+
+func methodWords() []string {
+	var words []string
+	for _, m := range diskwrite.Methods() {
+		words = append(words, m.ID)
+	}
+	return words
+}
+
+func syncCallWords() []string {
+	var words []string
+	for _, c := range diskwrite.SyncCalls() {
+		words = append(words, string(c))
+	}
+	return words
+}
+
+func drawWords() []string {
+	var words []string
+	for _, d := range diskwrite.Draws() {
+		words = append(words, string(d.ID))
+	}
+	return words
+}
+
+func chartWords() []string {
+	return []string{ChartThroughput, ChartCPU, ChartLatency, ChartSweep}
+}
+
+// change resolves the scenario anew, with these assignments and this effort. It changes nothing where that fails.
+func (s *Scenario) change(sets []setting, effort Effort) error {
+	fresh := Scenario{ID: s.ID, Given: s.Given, Effort: effort, file: s.file, sets: sets}
+	r := &resolver{scenario: &fresh, used: map[string]bool{}, unused: map[string]error{}}
+	r.resolve(withSets(s.file, sets))
+	if r.err != nil {
+		return r.err
+	}
+	*s = fresh
+	return nil
+}
+
+// resolver fills a scenario from its tree. It keeps the first error and reads on, so that the code stays in the order
+// of the format.
+type resolver struct {
+	scenario *Scenario
+	err      error
+	// What became of the keys that --set gave to every part of a kind: a part that can't use one leaves it alone, but
+	// one that no part uses is an error.
+	used   map[string]bool
+	unused map[string]error
+}
+
+func (r *resolver) fail(err error) {
+	if r.err == nil {
+		r.err = err
+	}
+}
+
+func (r *resolver) resolve(root *node) {
+	s := r.scenario
+	r.checkKeys("the scenario", root, topKeys())
+	s.Title = r.line(root, "title", "what this scenario shows, such as \"Four copies or none\"")
+	s.Question = r.line(root, "question", "what it answers, ending in a question mark")
+	for _, e := range root.keys { // as written
+		switch e.key {
+		case "transfer":
+			for _, n := range r.parts(e) {
+				s.Parts = append(s.Parts, Part{Kind: results.Transfer, Transfer: r.transfer(n), at: n.at})
+			}
+		case "write":
+			for _, n := range r.parts(e) {
+				s.Parts = append(s.Parts, Part{Kind: results.Write, Write: r.write(n), at: n.at})
+			}
+		}
+	}
+	if len(s.Parts) == 0 {
+		r.fail(wrong(root.at, "the scenario measures nothing: add a transfer or a write part, such as \"transfer: {paths: [read-write, sendfile]}\""))
+	}
+	for _, key := range slices.Sorted(maps.Keys(r.unused)) {
+		if !r.used[key] {
+			r.fail(r.unused[key])
+		}
+	}
+	r.measure(root)
+	s.Charts = r.charts(root)
+	if r.err != nil {
+		return
+	}
+	r.plan(root)
+}
+
+// checkKeys refuses a key that the mapping n doesn't have.
+func (r *resolver) checkKeys(group string, n *node, valid []string) {
+	for _, e := range n.keys {
+		if !slices.Contains(valid, e.key) {
+			r.fail(wrong(e.at, "unknown key %s in %s%s", quoted(e.key), group, didYouMean(e.key, valid)))
+		}
+	}
+}
+
+// parts is a kind's mappings: one, or a list of them.
+func (r *resolver) parts(e entry) []*node {
+	nodes := []*node{e.value}
+	if e.value.kind == list {
+		nodes = e.value.items
+	}
+	if len(nodes) == 0 {
+		r.fail(wrong(e.value.at, "%s is an empty list: write a mapping, or leave the key out", e.key))
+	}
+	for _, n := range nodes {
+		if n.kind != mapping {
+			r.fail(wrong(n.at, "%s is not a mapping: write keys with values under it, or a list of such mappings", e.key))
+			return nil
+		}
+	}
+	return nodes
+}
+
+func (r *resolver) transfer(n *node) *Transfer {
+	r.checkKeys("transfer", n, transferKeys())
+	size := sizeWithin(mostChunk, "the kernel moves less than 2GiB in one call")
+	t := &Transfer{
+		Paths:        values(r, n, "paths", []string{"read-write", "sendfile"}, wordOf(pathWords())).values,
+		FileBytes:    one(r, n, "file", 256*mib, sizeWithin(mostFile, "no run has the time for more")),
+		Caches:       values(r, n, "cache", []string{CacheWarm}, wordOf([]string{CacheWarm, CacheCold})).values,
+		Links:        values(r, n, "link", []string{LinkLoopback}, wordOf([]string{LinkLoopback})).values,
+		Receivers:    values(r, n, "receiver", []string{"recv"}, wordOf(receiverWords())).values,
+		Workload:     one(r, n, "workload", WorkloadStream, wordOf([]string{WorkloadStream, WorkloadFetch})),
+		ReceiveBytes: one(r, n, "receive_buffer", standardReceive, size),
+	}
+	chunks := values(r, n, "chunk", []int64{64 * kib}, size)
+	for i, c := range chunks.values {
+		if c > t.FileBytes {
+			r.fail(wrong(chunks.at[i], "chunk %s is larger than the file (%s): write a smaller chunk or a larger file",
+				FormatSize(c), FormatSize(t.FileBytes)))
+		}
+	}
+	streams := values(r, n, "streams", []int{1}, wholeWithin(1, mostStreams))
+	for i, count := range streams.values {
+		for _, c := range append([]int64{t.ReceiveBytes}, chunks.values...) {
+			if int64(count)*c > mostBuffers { // at most 2^12 × 2^30
+				r.fail(wrong(streams.at[i], "streams %d with %s each need %s of buffers, more than %s: write fewer streams or a smaller chunk",
+					count, FormatSize(c), FormatSize(int64(count)*c), FormatSize(mostBuffers)))
+			}
+		}
+	}
+	t.Chunks, t.Streams = chunks.values, streams.values
+	if t.Workload == WorkloadFetch {
+		t.Loads = values(r, n, "load", []Loop{{}}, parseLoad).values
+		r.uses("transfer.load", n, "load")
+	} else {
+		r.leaves("transfer.load", n, "load", "load is for workload fetch: add \"workload: fetch\", or leave load out", "workload")
+	}
+	return t
+}
+
+func (r *resolver) write(n *node) *Write {
+	r.checkKeys("write", n, writeKeys())
+	w := &Write{
+		Patterns:  values(r, n, "patterns", []string{string(diskwrite.Append), string(diskwrite.Random)}, wordOf(patternWords())).values,
+		Methods:   values(r, n, "methods", []string{"buffered"}, wordOf(methodWords())).values,
+		Syncs:     values(r, n, "sync", []string{string(diskwrite.SyncNone)}, parsePolicy).values,
+		FileBytes: one(r, n, "file", 256*mib, sizeWithin(mostFile, "no run has the time for more")),
+		Depths:    values(r, n, "depth", []int{1}, parseDepth).values,
+	}
+	blocks := values(r, n, "block", []int64{4 * kib}, sizeWithin(mostChunk, "the kernel writes less than 2GiB in one call"))
+	w.Blocks, w.blocksAt = blocks.values, blocks.at
+	for i, b := range blocks.values {
+		switch rest := w.FileBytes % b; {
+		case b > w.FileBytes:
+			r.fail(wrong(blocks.at[i], "block %s is larger than the file (%s): write a smaller block or a larger file",
+				FormatSize(b), FormatSize(w.FileBytes)))
+		case rest != 0:
+			r.fail(wrong(blocks.at[i], "block %s doesn't divide the file (%s): write a file of %s",
+				FormatSize(b), FormatSize(w.FileBytes), FormatSize(w.FileBytes-rest)))
+		}
+	}
+	if slices.ContainsFunc(w.Syncs, func(p string) bool { return p != string(diskwrite.SyncNone) }) {
+		w.SyncCalls = values(r, n, "sync_call", []string{syncCallWords()[0]}, wordOf(syncCallWords())).values
+		r.uses("write.sync_call", n, "sync_call")
+	} else {
+		r.leaves("write.sync_call", n, "sync_call", "sync_call is for a sync policy other than none: add \"sync: end\", or leave sync_call out", "sync")
+	}
+	if slices.Contains(w.Patterns, string(diskwrite.Random)) {
+		w.Draws = values(r, n, "draw", []string{drawWords()[0]}, wordOf(drawWords())).values
+		r.uses("write.draw", n, "draw")
+	} else {
+		r.leaves("write.draw", n, "draw", "draw is for the random pattern: add it to patterns, or leave draw out", "patterns")
+	}
+	return w
+}
+
+// uses notes that a part has a use for a key; leaves, that it has none. A key that the file gives to a part without
+// use for it is an error, unless --set took the use away by changing the key cause. A key that --set gives must be of
+// use to one part at least.
+func (r *resolver) uses(name string, n *node, key string) {
+	if n.get(key) != nil {
+		r.used[name] = true
+	}
+}
+
+func (r *resolver) leaves(name string, n *node, key, why, cause string) {
+	v := n.get(key)
+	if v == nil {
+		return
+	}
+	if v.set {
+		r.unused[name] = wrong(v.at, "%s", why)
+		return
+	}
+	if c := n.get(cause); c == nil || !c.set {
+		r.fail(wrong(v.at, "%s", why))
+	}
+}
+
+func (r *resolver) measure(root *node) {
+	n := &node{at: root.at, kind: mapping}
+	if given := root.get("measure"); given != nil {
+		if n = given; n.kind != mapping {
+			r.fail(wrong(n.at, "measure is not a mapping: write keys with values under it, such as \"measure: {time: 400ms, budget: 60s}\""))
+			return
+		}
+	}
+	r.checkKeys("measure", n, measureKeys())
+	blocks := one(r, n, "blocks", blockRange{leastBlocks, 40}, parseBlocks)
+	m := Measure{
+		Time:      one(r, n, "time", 400*time.Millisecond, durationWithin(shortestTrial, longestTrial)),
+		MinBlocks: blocks.least,
+		MaxBlocks: blocks.most,
+		Budget:    one(r, n, "budget", 60*time.Second, durationWithin(shortestBudget, longestBudget)),
+	}
+	r.scenario.Measure = m.scale(r.scenario.Effort, func(key string) bool {
+		v := n.get(key)
+		return v != nil && v.set
+	})
+}
+
+// charts may be an empty list: no charts.
+func (r *resolver) charts(root *node) []string {
+	if n := root.get("charts"); n != nil && n.kind == list && len(n.items) == 0 {
+		return []string{}
+	}
+	return values(r, root, "charts", []string{ChartThroughput, ChartCPU, ChartLatency}, wordOf(chartWords())).values
+}
+
+// line reads a text that must be there, with its line breaks turned into spaces.
+func (r *resolver) line(root *node, key, what string) string {
+	const longest = 300
+	n := root.get(key)
+	if n == nil {
+		r.fail(wrong(root.at, "the scenario has no %s: add one that says %s", key, what))
+		return ""
+	}
+	if n.kind != scalar {
+		r.fail(wrong(n.at, "%s is not text: write one line; text that starts with [ or { needs quotes", key))
+		return ""
+	}
+	text := strings.Join(strings.Fields(n.text), " ")
+	switch {
+	case text == "":
+		r.fail(wrong(n.at, "%s is empty: write %s", key, what))
+	case len([]rune(text)) > longest:
+		r.fail(wrong(n.at, "%s is longer than %d characters: tell the rest in a comment", key, longest))
+	case strings.ContainsFunc(text, unicode.IsControl):
+		r.fail(wrong(n.at, "%s holds a control character: leave it out", key))
+	}
+	return text
+}
+
+// chosen is a list of values, each with the place that it came from.
+type chosen[T any] struct {
+	values []T
+	at     []string
+}
+
+// values reads a list, or one value as a list of one; standard stands where the key is missing.
+func values[T comparable](r *resolver, n *node, key string, standard []T, parse func(string) (T, error)) chosen[T] {
+	v := n.get(key)
+	if v == nil {
+		return chosen[T]{standard, slices.Repeat([]string{n.at}, len(standard))}
+	}
+	items := []*node{v}
+	if v.kind == list {
+		items = v.items
+	}
+	if len(items) == 0 {
+		r.fail(wrong(v.at, "%s is an empty list: write at least one value, or leave the key out for %v", key, format(standard)))
+	}
+	var c chosen[T]
+	for _, item := range items {
+		value, ok := read(r, item, key, parse)
+		if !ok {
+			continue
+		}
+		if slices.Contains(c.values, value) {
+			r.fail(wrong(item.at, "%s %s is there twice: keep one", key, quoted(item.text)))
+		}
+		c.values, c.at = append(c.values, value), append(c.at, item.at)
+	}
+	return c
+}
+
+// one reads a value that can't be a list.
+func one[T any](r *resolver, n *node, key string, standard T, parse func(string) (T, error)) T {
+	v := n.get(key)
+	if v == nil {
+		return standard
+	}
+	if v.kind == list {
+		r.fail(wrong(v.at, "%s takes one value, not a list", key))
+		return standard
+	}
+	if value, ok := read(r, v, key, parse); ok {
+		return value
+	}
+	return standard
+}
+
+func read[T any](r *resolver, n *node, key string, parse func(string) (T, error)) (value T, ok bool) {
+	switch {
+	case n.kind != scalar:
+		r.fail(wrong(n.at, "%s takes plain values: no mapping and no list within the list", key))
+		return value, false
+	case n.empty:
+		r.fail(wrong(n.at, "%s has no value: write one, or leave the key out", key))
+		return value, false
+	}
+	value, err := parse(n.text)
+	if err != nil {
+		r.fail(wrong(n.at, "%s %s %v", key, quoted(n.text), err))
+	}
+	return value, err == nil
+}
+
+// format writes default values for an error.
+func format[T any](values []T) string {
+	var words []string
+	for _, v := range values {
+		switch v := any(v).(type) {
+		case int64:
+			words = append(words, FormatSize(v))
+		default:
+			words = append(words, fmt.Sprint(v))
+		}
+	}
+	return strings.Join(words, ", ")
+}
+
+// wordOf reads one of a list of words.
+func wordOf(valid []string) func(string) (string, error) {
+	return func(word string) (string, error) {
+		if !slices.Contains(valid, word) {
+			return "", errors.New("is unknown" + didYouMean(word, valid))
+		}
+		return word, nil
+	}
+}
+
+func parseLoad(text string) (Loop, error) {
+	if text == LoopClosed {
+		return Loop{}, nil
+	}
+	share, err := strconv.ParseFloat(text, 64)
+	if plain := strings.Trim(text, "0123456789.") == ""; err != nil || !plain {
+		if near := Nearest(text, []string{LoopClosed}); near != "" {
+			return Loop{}, fmt.Errorf("is unknown: did you mean %s?", quoted(near))
+		}
+		return Loop{}, errors.New("is neither \"closed\" nor a share of the closed loop's rate, such as 0.5")
+	}
+	if share <= 0 || share > mostShare || len(text) > 10 {
+		return Loop{}, fmt.Errorf("is not above 0 and at most %v: write the share of the closed loop's rate, such as 0.5", mostShare)
+	}
+	return Loop{Share: share}, nil
+}
+
+// parsePolicy reads a sync policy and returns its shortest text.
+func parsePolicy(text string) (string, error) {
+	p, err := diskwrite.ParsePolicy(text)
+	if err != nil {
+		const forms = "write none, end or every=N, where N writes go between two syncs, such as every=32"
+		if near := Nearest(text, []string{string(diskwrite.SyncNone), string(diskwrite.SyncEnd)}); near != "" {
+			return "", fmt.Errorf("is unknown: did you mean %s? (%s)", quoted(near), forms)
+		}
+		return "", errors.New("is not a sync policy: " + forms)
+	}
+	return p.String(), nil
+}
+
+func parseDepth(text string) (int, error) {
+	if text != "1" {
+		return 0, errors.New("is not offered: only depth 1, one write at a time, can be measured yet")
+	}
+	return 1, nil
+}

@@ -1,0 +1,21 @@
+package worker
+
+import (
+	"fmt"
+	"runtime"
+
+	"copylab/results/host"
+)
+
+// pin confines every thread of this process to the CPU, and gives each stream a Go processor of its own, so that none
+// waits for the Go scheduler. -1 leaves the threads where they are.
+func pin(cpu, streams int) error {
+	runtime.GOMAXPROCS(streams + 2) // and one each for the conversation and the runtime
+	if cpu < 0 {
+		return nil
+	}
+	if err := host.Pin(cpu); err != nil {
+		return fmt.Errorf("pin to CPU %d: %w", cpu, err)
+	}
+	return nil
+}

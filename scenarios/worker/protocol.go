@@ -1,0 +1,155 @@
+// Package worker is the process that is measured, and how it is told what to do.
+//
+// Each trial runs in fresh processes of copylab's own binary: a sender and a receiver, or a writer. A worker locks its
+// thread, is pinned to its CPU, takes its buffers from anonymous memory outside the Go heap, touches them beforehand, has
+// the garbage collector turned off, and neither allocates nor prints while it is timed.
+//
+// Worker and command talk in JSON lines over the worker's standard input and output:
+//
+//	command → worker   the Job
+//	receiver → command {"event":"listening","address":"127.0.0.1:40001"}
+//	worker → command   {"event":"ready"}      everything is set up, nothing is timed yet
+//	command → worker   {"event":"go"}
+//	worker → command   {"event":"armed"}      sent by the side that waits for the other
+//	worker → command   {"event":"done","result":{…}} or {"event":"failed","error":"…"}
+//
+// A worker that reads the end of its standard input has lost its command and exits.
+package worker
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"copylab/diskwrite"
+	"copylab/results"
+	"copylab/results/host"
+	"copylab/results/measured"
+)
+
+// Job is what a worker is told. Exactly one of its fields is set.
+type Job struct {
+	Send    *Send    `json:"send,omitempty"`
+	Receive *Receive `json:"receive,omitempty"`
+	Write   *Write   `json:"write,omitempty"`
+}
+
+// Cache says in which state a file's pages are to be when the clock starts.
+type Cache string
+
+// The cache states. CacheAsIs leaves the pages alone.
+const (
+	CacheAsIs Cache = ""
+	CacheWarm Cache = "warm"
+	CacheCold Cache = "cold"
+)
+
+// Send is a sender's job.
+type Send struct {
+	Path       string `json:"path"`
+	File       string `json:"file"`
+	FileBytes  int64  `json:"file_bytes"`
+	ChunkBytes int    `json:"chunk_bytes"`
+	Bytes      int64  `json:"bytes"`   // in all, over all streams; fetch: the requests tell
+	Streams    int    `json:"streams"` //
+	Fetch      bool   `json:"fetch"`   // answer requests instead of streaming
+	Address    string `json:"address"` // of the receiver; empty for the null path
+	Cache      Cache  `json:"cache"`
+	CPU        int    `json:"cpu"`       // to pin to; -1: don't
+	Device     string `json:"device"`    // whose counters are read; empty: none is known
+	ToolCost   bool   `json:"tool_cost"` // also measure clock reads and histogram records
+}
+
+// Receive is a receiver's job.
+type Receive struct {
+	Receiver    string `json:"receiver"`
+	BufferBytes int    `json:"buffer_bytes"`
+	Bytes       int64  `json:"bytes"` // in all, over all streams
+	Streams     int    `json:"streams"`
+	CPU         int    `json:"cpu"`
+
+	Fetch      bool    `json:"fetch"` // ask for chunks and time each
+	Requests   int64   `json:"requests"`
+	ChunkBytes int64   `json:"chunk_bytes"`
+	FileBytes  int64   `json:"file_bytes"`
+	Rate       float64 `json:"rate"` // requests per second of an open loop over all streams; 0: closed loop
+}
+
+// Write is a writer's job.
+type Write struct {
+	Method  string        `json:"method"`
+	File    string        `json:"file"`
+	Plan    diskwrite.Job `json:"plan"`
+	Payload uint64        `json:"payload_seed"`
+	CPU     int           `json:"cpu"`
+	Device  string        `json:"device"` // whose counters are read; empty: none is known
+	// Fresh makes the writer prepare the file itself and remove it afterwards. Otherwise it is there, full of written blocks.
+	Fresh  bool `json:"fresh"`
+	Verify bool `json:"verify"` // read everything back afterwards and compare
+}
+
+// Message is one line between worker and command, the Job apart.
+type Message struct {
+	Event   Event   `json:"event"`
+	Address string  `json:"address,omitempty"`
+	Result  *Result `json:"result,omitempty"`
+	Error   string  `json:"error,omitempty"`
+}
+
+// Event is what a message says.
+type Event string
+
+// The events.
+const (
+	EventListening Event = "listening"
+	EventReady     Event = "ready"
+	EventGo        Event = "go"
+	EventArmed     Event = "armed"
+	EventDone      Event = "done"
+	EventFailed    Event = "failed"
+)
+
+// Result is what one worker measured.
+type Result struct {
+	Side       results.Side                 `json:"side"`
+	Bytes      int64                        `json:"bytes"`
+	Operations int64                        `json:"operations"`
+	ElapsedNS  measured.Int                 `json:"elapsed_ns"`  // of the side that started the clock
+	AcceptedNS measured.Int                 `json:"accepted_ns"` // writer
+	DurableNS  measured.Int                 `json:"durable_ns"`  // writer
+	Latency    map[string]results.Histogram `json:"latency,omitempty"`
+	Machine    host.MachineDelta            `json:"machine"`
+	Device     host.DeviceDelta             `json:"device"`
+	Settled    host.DeviceDelta             `json:"settled"`
+	Before     host.Residency               `json:"before"`
+	After      host.Residency               `json:"after"`
+	DirtyFirst host.DirtyMemory             `json:"dirty_before"`
+	DirtyLast  host.DirtyMemory             `json:"dirty_after"`
+	// Sums are the checksums of what each stream brought, in the order of the streams.
+	Sums     []string          `json:"sums,omitempty"`
+	Checksum string            `json:"checksum,omitempty"` // writer: of what was read back
+	Settings map[string]string `json:"settings,omitempty"`
+}
+
+// maxLine bounds a line of the protocol: results carry encoded histograms, a few KiB each.
+const maxLine = 16 << 20
+
+// lineReader reads JSON lines.
+type lineReader struct{ dec *json.Decoder }
+
+func newLineReader(r io.Reader) *lineReader {
+	return &lineReader{json.NewDecoder(io.LimitReader(r, maxLine))}
+}
+
+func (l *lineReader) read(v any) error { return l.dec.Decode(v) }
+
+func writeLine(w io.Writer, v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encode message: %w", err)
+	}
+	if _, err := w.Write(append(b, '\n')); err != nil {
+		return fmt.Errorf("write message: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,272 @@
+//go:build unix
+
+package worker
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"time"
+
+	"copylab/copypaths"
+	"copylab/internal/kernel"
+	"copylab/results"
+	"copylab/results/host"
+	"copylab/results/measured"
+)
+
+// stream is one connection of a sender with all that moves its share of the bytes.
+type stream struct {
+	file    *os.File
+	socket  *socket // nil for the null path
+	mover   copypaths.Mover
+	buffer  []byte
+	latency results.Histogram
+	start   int64 // offset in the file
+	bytes   int64 // this stream's share
+	reply   []byte
+
+	operations int64
+	moved      int64
+	ended      time.Duration // since the trial's clock started
+	err        error
+}
+
+func (s *stream) close() error {
+	var errs []error
+	if s.mover != nil {
+		errs = append(errs, s.mover.Close())
+	}
+	if s.socket != nil {
+		errs = append(errs, s.socket.close())
+	}
+	if s.buffer != nil {
+		errs = append(errs, kernel.Free(s.buffer))
+	}
+	if s.file != nil {
+		errs = append(errs, s.file.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// send is the sender's trial: everything is set up, then timed, then told.
+func send(ctx context.Context, c *control, job Send) (result *Result, err error) {
+	path, ok := copypaths.Find(job.Path)
+	if !ok {
+		return nil, fmt.Errorf("send: unknown path %q", job.Path)
+	}
+	if job.Streams < 1 || job.ChunkBytes < 1 || job.FileBytes < 1 || (!job.Fetch && job.Bytes < 1) {
+		return nil, fmt.Errorf("send: want at least 1 stream, 1 byte a chunk, 1 byte in the file and 1 byte to send")
+	}
+	if err := pin(job.CPU, job.Streams); err != nil {
+		return nil, err
+	}
+	streams := make([]*stream, job.Streams)
+	defer func() {
+		for _, s := range streams {
+			if s != nil {
+				err = errors.Join(err, s.close())
+			}
+		}
+	}()
+	for i, share := range Shares(job.Bytes, job.Streams, job.FileBytes, int64(job.ChunkBytes)) {
+		if streams[i], err = openStream(job, path, i, share); err != nil {
+			return nil, err
+		}
+	}
+	counters, err := host.OpenCounters(job.Device)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, counters.Close()) }()
+
+	result = &Result{Latency: map[string]results.Histogram{}, Settings: map[string]string{}}
+	if streams[0].socket != nil {
+		if result.Settings, err = streams[0].socket.settings(); err != nil {
+			return nil, err
+		}
+	}
+	if job.ToolCost {
+		measureToolCost(result.Settings)
+	}
+	if result.Before, err = setCache(ctx, streams[0].file, job.Cache); err != nil {
+		return nil, err
+	}
+	if err := c.awaitGo(ctx); err != nil {
+		return nil, err
+	}
+
+	var before, after usage
+	counters.Before()
+	before.snap()
+	if job.Fetch {
+		// The receiver drives; it may start as soon as this side's counters have been read.
+		if err := c.tell(EventArmed); err != nil {
+			return nil, err
+		}
+	}
+	elapsed := sendAll(streams, job)
+	after.snap()
+	counters.After()
+
+	for i, s := range streams {
+		if s.err != nil {
+			return nil, fmt.Errorf("%s, stream %d of %d, after %d bytes: %w", job.Path, i+1, len(streams), s.moved, s.err)
+		}
+	}
+	result.After = host.Resident(streams[0].file)
+	result.Side = side(job.CPU, elapsed, &before, &after)
+	result.ElapsedNS = measured.Known(int64(elapsed))
+	result.Machine, result.Device = counters.Machine(), counters.Device()
+	latency := streams[0].latency
+	for i, s := range streams {
+		result.Bytes += s.moved
+		result.Operations += s.operations
+		for name, n := range s.mover.Syscalls() {
+			if result.Side.Syscalls == nil {
+				result.Side.Syscalls = map[string]int64{}
+			}
+			result.Side.Syscalls[name] += n
+		}
+		if i > 0 {
+			latency.Merge(s.latency.Histogram)
+		}
+	}
+	result.Latency["op"] = latency
+	return result, nil
+}
+
+// openStream readies one stream: its own open file, buffer, connection and path.
+func openStream(job Send, path copypaths.Path, i int, share Share) (s *stream, err error) {
+	s = &stream{latency: results.NewHistogram(), reply: make([]byte, requestBytes), start: share.Start, bytes: share.Count}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+			s = nil
+		}
+	}()
+	if s.file, err = os.Open(job.File); err != nil {
+		return nil, fmt.Errorf("open file to send: %w", err)
+	}
+	if s.buffer, err = kernel.Buffer(job.ChunkBytes); err != nil {
+		return nil, err
+	}
+	ends := copypaths.Ends{File: s.file, FileSize: job.FileBytes, Socket: -1, Chunk: job.ChunkBytes, Buffer: s.buffer}
+	if path.Connection != copypaths.NoConnection {
+		if s.socket, err = dial(job.Address, path.Connection); err != nil {
+			return nil, err
+		}
+		if err = s.ramp(i, job.Streams); err != nil {
+			return nil, err
+		}
+		ends.Socket, ends.Conn = s.socket.fd, s.socket.conn
+	}
+	if s.mover, err = path.Open(ends); err != nil {
+		return nil, fmt.Errorf("open path %s: %w", path.ID, err)
+	}
+	return s, nil
+}
+
+// ramp tells the receiver which stream this is and moves a few untimed bytes, by plain writes from memory whatever the path,
+// so that every path starts on a connection in the same state.
+func (s *stream) ramp(i, streams int) error {
+	buffer, err := kernel.Buffer(64 << 10)
+	if err != nil {
+		return err
+	}
+	defer kernel.Free(buffer) //nolint:errcheck // nothing depends on it
+	binary.LittleEndian.PutUint32(buffer, uint32(i))
+	if _, err := s.socket.Write(buffer[:4]); err != nil {
+		return fmt.Errorf("open stream %d: %w", i, err)
+	}
+	for left := rampBytes(streams); left > 0; left -= len(buffer) {
+		if _, err := s.socket.Write(buffer[:min(left, len(buffer))]); err != nil {
+			return fmt.Errorf("ramp stream %d: %w", i, err)
+		}
+	}
+	return s.confirmed()
+}
+
+// confirmed waits for the receiver's word that it has everything.
+func (s *stream) confirmed() error {
+	if _, err := io.ReadFull(s.socket, s.reply[:1]); err != nil {
+		return fmt.Errorf("wait for the receiver to confirm: %w (the receiver has gone)", err)
+	}
+	return nil
+}
+
+// sendAll runs every stream to its end and returns the time until the last was confirmed. A single stream runs on the
+// calling thread; several run on a locked thread each, which the pinning confines to the same CPU.
+func sendAll(streams []*stream, job Send) time.Duration {
+	if len(streams) == 1 {
+		epoch := time.Now()
+		streams[0].run(epoch, job)
+		return streams[0].ended
+	}
+	release := make(chan time.Time)
+	done := make(chan struct{})
+	for _, s := range streams {
+		go func() {
+			runtime.LockOSThread()
+			s.run(<-release, job)
+			done <- struct{}{}
+		}()
+	}
+	epoch := time.Now()
+	for range streams {
+		release <- epoch
+	}
+	var last time.Duration
+	for range streams {
+		<-done
+	}
+	for _, s := range streams {
+		last = max(last, s.ended)
+	}
+	return last
+}
+
+func (s *stream) run(epoch time.Time, job Send) {
+	if job.Fetch {
+		s.err = s.serve(job)
+	} else {
+		s.operations, s.err = copypaths.Stream(s.mover, s.start, s.bytes, job.FileBytes, job.ChunkBytes, s.latency.Histogram)
+		if s.err == nil {
+			s.moved = s.bytes
+			if s.socket != nil {
+				s.err = s.confirmed()
+			}
+		}
+	}
+	s.ended = time.Since(epoch)
+}
+
+// serve answers requests until the receiver has had enough. The time of an operation is that of the move alone.
+func (s *stream) serve(job Send) error {
+	epoch := time.Now()
+	for {
+		if _, err := io.ReadFull(s.socket, s.reply); err != nil {
+			return fmt.Errorf("wait for a request: %w (the receiver has gone)", err)
+		}
+		off, n := getRequest(s.reply)
+		if n == 0 {
+			return nil
+		}
+		if off < 0 || n < 0 || n > int64(job.ChunkBytes) || off > job.FileBytes-n {
+			return fmt.Errorf("answer request: %d bytes at offset %d are outside the file of %d bytes or over the chunk of %d", n, off, job.FileBytes, job.ChunkBytes)
+		}
+		began := time.Since(epoch)
+		if err := s.mover.Move(off, int(n)); err != nil {
+			return fmt.Errorf("move %d bytes at offset %d: %w", n, off, err)
+		}
+		if err := s.latency.RecordValue(max(1, int64(time.Since(epoch)-began))); err != nil {
+			return fmt.Errorf("record an operation: %w", err)
+		}
+		s.operations++
+		s.moved += n
+	}
+}
