@@ -1,0 +1,369 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"copylab/results"
+)
+
+// group is what one table or chart can hold: the cases of one part of a scenario that were measured in the same way.
+type group struct {
+	Part     int
+	Kind     results.Kind
+	Workload string // stream or fetch; empty for writes
+	Cases    []*results.CaseSummary
+	Pairs    []pair // the comparisons between the cases, in the order of the summary
+}
+
+// pair is everything that was compared between a case and its baseline.
+type pair struct {
+	Case, Baseline *results.CaseSummary
+	Comparisons    []results.Comparison
+}
+
+// find returns the pair's comparison of a metric.
+func (p pair) find(metric string) (results.Comparison, bool) {
+	for _, c := range p.Comparisons {
+		if c.Metric == metric {
+			return c, true
+		}
+	}
+	return results.Comparison{}, false
+}
+
+// headline says whether a run may stop only when this pair is precise.
+func (p pair) headline() bool {
+	return slices.ContainsFunc(p.Comparisons, func(c results.Comparison) bool { return c.Headline })
+}
+
+// groups sorts a summary's cases and comparisons into groups, in the order of the summary.
+func groups(s *results.Summary) []group {
+	var out []group
+	byID := map[string]*results.CaseSummary{}
+	home := map[string]int{}
+	for i := range s.Cases {
+		c := &s.Cases[i]
+		workload := c.Params.Workload
+		if c.Kind == results.Transfer && workload == "" {
+			workload = "stream"
+		}
+		at := slices.IndexFunc(out, func(g group) bool {
+			return g.Part == c.Part && g.Kind == c.Kind && g.Workload == workload
+		})
+		if at < 0 {
+			at = len(out)
+			out = append(out, group{Part: c.Part, Kind: c.Kind, Workload: workload})
+		}
+		out[at].Cases = append(out[at].Cases, c)
+		byID[c.ID], home[c.ID] = c, at
+	}
+	for _, cmp := range s.Comparisons {
+		c, b := byID[cmp.Case], byID[cmp.Baseline]
+		if c == nil || b == nil || cmp.Pairs < 1 || c.Status != results.CaseMeasured || b.Status != results.CaseMeasured {
+			continue // nothing is said of a comparison whose cases have no numbers of their own, or failed at some time
+		}
+		g := &out[home[cmp.Case]]
+		at := slices.IndexFunc(g.Pairs, func(p pair) bool { return p.Case == c && p.Baseline == b })
+		if at < 0 {
+			at = len(g.Pairs)
+			g.Pairs = append(g.Pairs, pair{Case: c, Baseline: b})
+		}
+		g.Pairs[at].Comparisons = append(g.Pairs[at].Comparisons, cmp)
+	}
+	return out
+}
+
+// measured returns the cases that have numbers.
+func (g group) measured() []*results.CaseSummary {
+	var out []*results.CaseSummary
+	for _, c := range g.Cases {
+		if c.Status == results.CaseMeasured {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// baselines returns how the group's baselines are to be called in a heading: by name where there is one name, else
+// "baseline".
+func (g group) baselines() string {
+	name := ""
+	for _, p := range g.Pairs {
+		own := p.Baseline.Params.Path
+		if g.Kind == results.Write {
+			own = p.Baseline.Params.Pattern
+			if p.Case.Params.Pattern == own {
+				own = "baseline"
+			}
+		} else if p.Case.Params.Path == own {
+			own = "baseline"
+		}
+		switch name {
+		case "", own:
+			name = own
+		default:
+			return "baseline"
+		}
+	}
+	return name
+}
+
+// title names the group in a heading.
+func (g group) title() string {
+	switch {
+	case g.Kind == results.Write:
+		return "Writes"
+	case g.Workload == "fetch":
+		return "Fetches"
+	}
+	return "Transfers"
+}
+
+// slug names the group in a chart's file name.
+func (g group) slug() string {
+	switch {
+	case g.Kind == results.Write:
+		return "writes"
+	case g.Workload == "fetch":
+		return "fetches"
+	}
+	return "transfers"
+}
+
+// A dimension is one parameter of a case in words.
+type dimension struct {
+	name string
+	of   func(results.Params) string // "" where the parameter does not apply
+}
+
+// dimensions lists the parameters that can tell cases apart, in the order in which they are named.
+func dimensions() []dimension {
+	return []dimension{
+		{"path", func(p results.Params) string { return p.Path }},
+		{"pattern", func(p results.Params) string { return p.Pattern }},
+		{"method", func(p results.Params) string { return p.Method }},
+		{"sync", syncWords},
+		{"chunk", func(p results.Params) string {
+			if p.ChunkBytes == 0 {
+				return ""
+			}
+			return formatBytes(p.ChunkBytes) + " chunks"
+		}},
+		{"block", func(p results.Params) string {
+			if p.BlockBytes == 0 {
+				return ""
+			}
+			return formatBytes(p.BlockBytes) + " blocks"
+		}},
+		{"cache", func(p results.Params) string {
+			if p.Cache == "" {
+				return ""
+			}
+			return p.Cache + " cache"
+		}},
+		{"link", func(p results.Params) string { return p.Link }},
+		{"receiver", func(p results.Params) string {
+			if p.Receiver == "" {
+				return ""
+			}
+			return "receiver " + p.Receiver
+		}},
+		{"streams", func(p results.Params) string {
+			if p.Streams == 0 {
+				return ""
+			}
+			return plural(p.Streams, "stream")
+		}},
+		{"loop", func(p results.Params) string {
+			switch p.Loop {
+			case "":
+				return ""
+			case "open":
+				return fmt.Sprintf("open loop at %s of the closed-loop rate", formatShare(p.LoadShare))
+			}
+			return p.Loop + " loop"
+		}},
+		{"draw", func(p results.Params) string { return p.Draw }},
+		{"depth", func(p results.Params) string {
+			if p.Depth == 0 {
+				return ""
+			}
+			return "depth " + strconv.Itoa(p.Depth)
+		}},
+		{"file", func(p results.Params) string {
+			if p.FileBytes == 0 {
+				return ""
+			}
+			return formatBytes(p.FileBytes) + " file"
+		}},
+	}
+}
+
+// syncWords says when a write case makes its data durable.
+func syncWords(p results.Params) string {
+	call := p.SyncCall
+	if call == "" {
+		call = "sync"
+	}
+	switch n, every := strings.CutPrefix(p.Sync, "every="); {
+	case p.Sync == "":
+		return ""
+	case p.Sync == "none":
+		return "without a sync"
+	case p.Sync == "end":
+		return "with one " + call + " at the end"
+	case every && n == "1":
+		return "with " + call + " after every write"
+	case every:
+		return "with " + call + " after every " + n + " writes"
+	}
+	return "sync " + p.Sync
+}
+
+// varying tells which dimensions differ between some cases. Of a draw it speaks only where random cases differ.
+func varying(cases []*results.CaseSummary) map[string]bool {
+	out := map[string]bool{}
+	for _, d := range dimensions() {
+		seen := map[string]bool{}
+		for _, c := range cases {
+			v := d.of(c.Params)
+			if d.name == "draw" && v == "" {
+				continue
+			}
+			seen[v] = true
+		}
+		out[d.name] = len(seen) > 1
+	}
+	return out
+}
+
+// common lists, in words, what all of some cases share.
+func common(cases []*results.CaseSummary) []string {
+	if len(cases) == 0 {
+		return nil
+	}
+	vary := varying(cases)
+	var out []string
+	for _, d := range dimensions() {
+		if v := d.of(cases[0].Params); v != "" && !vary[d.name] {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// label is a case's name in tables and charts.
+func label(c *results.CaseSummary) string {
+	if c.Label != "" {
+		return c.Label
+	}
+	return c.ID
+}
+
+// phrase is a noun phrase of a sentence, with its grammatical number.
+type phrase struct {
+	text   string
+	plural bool
+}
+
+// verb picks the form of a regular verb, given in the singular: "moves" or "move".
+func (p phrase) verb(singular string) string {
+	if !p.plural {
+		return singular
+	}
+	switch {
+	case singular == "has":
+		return "have"
+	case strings.HasSuffix(singular, "ches"):
+		return strings.TrimSuffix(singular, "es")
+	}
+	return strings.TrimSuffix(singular, "s")
+}
+
+// of is the possessive: "sendfile's", "random writes'".
+func (p phrase) of() string {
+	if p.plural {
+		return p.text + "'"
+	}
+	return p.text + "'s"
+}
+
+// contrast names a case and its baseline by what tells them apart, and lists what they share though it differs
+// elsewhere in the group.
+func contrast(g group, p pair) (subject, object phrase, conditions []string) {
+	differs := map[string]bool{}
+	vary := varying(g.measured())
+	for _, d := range dimensions() {
+		a, b := d.of(p.Case.Params), d.of(p.Baseline.Params)
+		differs[d.name] = a != b && (d.name != "draw" || a != "" && b != "")
+		alwaysSaid := g.Kind == results.Write && (d.name == "method" || d.name == "sync")
+		if v := a; v != "" && !differs[d.name] && (vary[d.name] || alwaysSaid) && d.name != "path" && d.name != "pattern" {
+			conditions = append(conditions, condition(d.name, v))
+		}
+	}
+	if g.Kind == results.Write {
+		return writePhrase(p.Case.Params, differs), writePhrase(p.Baseline.Params, differs), conditions
+	}
+	return transferPhrase(p.Case.Params, differs), transferPhrase(p.Baseline.Params, differs), conditions
+}
+
+// condition puts a parameter's words behind a preposition: "with a warm cache", "in an open loop at 50 % …".
+func condition(dimension, words string) string {
+	switch {
+	case strings.HasPrefix(words, "with"), dimension == "method":
+		return words
+	case dimension == "link":
+		return "over " + words
+	case dimension == "loop" && strings.HasPrefix(words, "open"):
+		return "in an " + words
+	case dimension == "loop":
+		return "in a " + words
+	case dimension == "cache", dimension == "file":
+		return "with a " + words
+	}
+	return "with " + words
+}
+
+// transferPhrase names a transfer by its path, and by whatever else differs.
+func transferPhrase(p results.Params, differs map[string]bool) phrase {
+	var rest []string
+	for _, d := range dimensions() {
+		if v := d.of(p); differs[d.name] && d.name != "path" && v != "" {
+			rest = append(rest, condition(d.name, v))
+		}
+	}
+	text := p.Path
+	if len(rest) > 0 {
+		text += " " + joinWords(rest)
+	}
+	return phrase{text: text}
+}
+
+// writePhrase names writes by their pattern, and by whatever else differs.
+func writePhrase(p results.Params, differs map[string]bool) phrase {
+	noun := p.Pattern + " writes"
+	switch p.Pattern {
+	case "append":
+		noun = "appends"
+	case "overwrite":
+		noun = "overwrites"
+	}
+	if differs["method"] {
+		noun = p.Method + " " + noun
+	}
+	var rest []string
+	for _, d := range dimensions() {
+		v := d.of(p)
+		if !differs[d.name] || v == "" || d.name == "pattern" || d.name == "method" {
+			continue
+		}
+		rest = append(rest, condition(d.name, v))
+	}
+	if len(rest) > 0 {
+		noun += " " + strings.Join(rest, " ")
+	}
+	return phrase{text: noun, plural: true}
+}

@@ -1,0 +1,818 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"gonum.org/v1/plot"
+
+	"copylab/results"
+)
+
+// mostCurves is how many curves or distributions one chart can hold and still be read.
+const mostCurves = 8
+
+// figuresOf chooses the charts of a summary: those that its scenario asks for and that there is data for. A summary
+// that asks for none by name gets all of them.
+func figuresOf(s *results.Summary) []figure {
+	wants := func(name string) bool { return len(s.Run.Charts) == 0 || slices.Contains(s.Run.Charts, name) }
+	all := groups(s)
+	var out []figure
+	for _, g := range all {
+		f := figureMaker{s: s, g: g, slug: g.slug()}
+		same := 0
+		for _, other := range all {
+			if other.slug() == g.slug() {
+				same++
+			}
+		}
+		if same > 1 {
+			f.slug += fmt.Sprintf("-%d", g.Part+1)
+		}
+		swept := f.swept()
+		if wants("sweep") && swept {
+			out = append(out, f.sweeps()...)
+		}
+		if wants("throughput") && !(swept && wants("sweep")) {
+			out = append(out, f.throughput()...)
+		}
+		if wants("cpu") && !(swept && wants("sweep")) {
+			out = append(out, f.cpu()...)
+		}
+		if wants("latency") {
+			out = append(out, f.latency()...)
+		}
+	}
+	return out
+}
+
+// figureMaker makes the figures of one group.
+type figureMaker struct {
+	s    *results.Summary
+	g    group
+	slug string
+}
+
+// swept says whether the group's cases differ in three chunk sizes or more.
+func (f figureMaker) swept() bool {
+	seen := map[int64]bool{}
+	for _, c := range f.g.measured() {
+		if c.Params.ChunkBytes > 0 {
+			seen[c.Params.ChunkBytes] = true
+		}
+	}
+	return len(seen) >= 3
+}
+
+// caption says how: what is shown, of how many trials, under which conditions, where.
+func (f figureMaker) caption(what string, cases []*results.CaseSummary) string {
+	low, high := math.MaxInt, 0
+	for _, c := range cases {
+		low, high = min(low, c.Trials), max(high, c.Trials)
+	}
+	trials := plural(high, "trial")
+	if low != high {
+		trials = fmt.Sprintf("%d to %s", low, trials)
+	}
+	text := fmt.Sprintf("%s %s a case.", what, sentence(trials))
+	if shared := common(cases); len(shared) > 0 {
+		text += " " + sentence(strings.Join(shared, ", ")) + "."
+	}
+	h := f.s.Run.Host
+	var where []string
+	for _, v := range []string{h.Hostname, h.CPU.Model, h.Kernel, h.Disk.Filesystem} {
+		if v != "" && !strings.HasPrefix(v, "unavailable") {
+			where = append(where, v)
+		}
+	}
+	if len(where) > 0 {
+		text += " On " + strings.Join(where, ", ") + "."
+	}
+	return text
+}
+
+// confidence names the intervals of a metric.
+func confidence(cases []*results.CaseSummary, name string) string {
+	seen := map[string]bool{}
+	out := ""
+	for _, c := range cases {
+		if m, ok := metric(c, name); ok {
+			out = formatConfidence(m.Confidence)
+			seen[out] = true
+		}
+	}
+	if len(seen) == 1 {
+		return "the " + out + " interval"
+	}
+	return "the interval of each (see the table of data)"
+}
+
+// having returns the group's cases that have a positive value of a metric.
+func (f figureMaker) having(name string) []*results.CaseSummary {
+	var out []*results.CaseSummary
+	for _, c := range f.g.measured() {
+		if m, ok := metric(c, name); ok && m.Median > 0 {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// throughput draws the rates of a group.
+func (f figureMaker) throughput() []figure {
+	switch {
+	case f.g.Kind == results.Write:
+		out := f.rate("accepted-"+f.slug, results.MetricAccepted, "Accepted rate", "until the last write returned")
+		return append(out, f.rate("durable-"+f.slug, results.MetricDurable, "Durable rate", "until the last sync returned")...)
+	case f.g.Workload == "fetch":
+		return f.rate("requests-"+f.slug, results.MetricRequests, "Requests", "answered per second")
+	}
+	return f.rate("throughput-"+f.slug, results.MetricThroughput, "Throughput", "until the receiver had the last byte")
+}
+
+// rate draws one metric as bars, and once more as dots on a log axis where the smallest bars would vanish.
+func (f figureMaker) rate(name, metricName, title, until string) []figure {
+	cases := f.having(metricName)
+	if len(cases) == 0 {
+		return nil
+	}
+	u := rateUnitFor(least(f.g, metricName), greatest(f.g, metricName))
+	if metricName == results.MetricRequests {
+		u = unit{"requests/s", 1}
+	}
+	b := barBody{Axis: u.Name}
+	data := table{Caption: title + ", " + until, Columns: []column{
+		{Head: "case"}, {Head: "median", Unit: u.Name, Numeric: true}, {Head: "low", Unit: u.Name, Numeric: true},
+		{Head: "high", Unit: u.Name, Numeric: true}, {Head: "trials", Numeric: true},
+	}}
+	smallest, largest := math.Inf(1), 0.0
+	for _, c := range cases {
+		m, _ := metric(c, metricName)
+		smallest, largest = min(smallest, m.Median), max(largest, m.Median)
+		text := u.scaled(m.Median)
+		if iops, ok := metric(c, results.MetricIOPS); ok && metricName == results.MetricAccepted {
+			text += " · " + formatCount(int64(math.Round(iops.Median))) + " writes/s"
+		}
+		b.Bars = append(b.Bars, bar{
+			Label: label(c), Look: caseLook(c), Segments: []segment{{Value: m.Median / u.Size}},
+			Low: m.Low / u.Size, High: m.High / u.Size, Text: text,
+		})
+		data.Rows = append(data.Rows, []cell{{Text: label(c)}, {Text: u.scaled(m.Median)}, {Text: u.scaled(m.Low)}, {Text: u.scaled(m.High)}, {Text: fmt.Sprint(c.Trials)}})
+	}
+	how := fmt.Sprintf("%s, %s: medians, whiskers are %s.", title, until, confidence(cases, metricName))
+	out := []figure{f.figure(name, f.found(metricName, title), how, cases, data, b)}
+	if smallest > 0 && largest/smallest > 50 {
+		logged := b
+		logged.Log, logged.Axis = true, u.Name+" (log axis)"
+		out = append(out, f.figure(name+"-log", title+" on a log axis: "+f.spread(cases, metricName), "The same on a log axis, since the smallest bars vanish. "+how, cases, data, logged))
+	}
+	return out
+}
+
+// figure puts a figure together, with its words.
+func (f figureMaker) figure(name, title, how string, cases []*results.CaseSummary, data table, b body) figure {
+	return figure{Name: name, Title: title, Caption: f.caption(how, cases), Alt: alternative(data), Data: data, body: b}
+}
+
+// alternative says a chart's data in words, as far as that can be listened to.
+func alternative(data table) string {
+	var parts []string
+	for i, row := range data.Rows {
+		if i == 12 {
+			parts = append(parts, fmt.Sprintf("and %d more rows", len(data.Rows)-i))
+			break
+		}
+		var cells []string
+		for c, v := range row {
+			if v.Text == "" || c == 0 {
+				continue
+			}
+			cells = append(cells, strings.TrimSpace(data.Columns[c].Head+" "+v.Text+" "+data.Columns[c].Unit))
+		}
+		parts = append(parts, row[0].Text+": "+strings.Join(cells, ", "))
+	}
+	return data.Caption + ". " + strings.Join(parts, "; ") + "."
+}
+
+// found says in few words what a metric's comparisons show; the neutral title where there are none.
+func (f figureMaker) found(metricName, neutral string) string {
+	w, ok := word(metricName)
+	var pairs []pair
+	for _, p := range f.g.Pairs {
+		if _, has := p.find(metricName); has {
+			pairs = append(pairs, p)
+		}
+	}
+	if !ok || len(pairs) == 0 {
+		return neutral + ": " + f.spread(f.having(metricName), metricName)
+	}
+	if len(pairs) == 1 {
+		p := pairs[0]
+		c, _ := p.find(metricName)
+		subject, object, _ := contrast(f.g, p)
+		switch {
+		case shown(c.Verdict):
+			return sentenceUnlessName(subject.text+" "+w.clause(subject, c, "")+" "+w.Of+" "+object.text, subject)
+		case c.Verdict == results.NoDifference:
+			return fmt.Sprintf("No difference shown between %s and %s in %s", subject.text, object.text, w.What)
+		}
+		return fmt.Sprintf("Too noisy to say how %s and %s differ in %s", subject.text, object.text, w.What)
+	}
+	var backed []pair
+	for _, p := range pairs {
+		if c, _ := p.find(metricName); shown(c.Verdict) {
+			backed = append(backed, p)
+		}
+	}
+	what := sentence(strings.TrimPrefix(w.What, "the "))
+	if len(backed) == 0 {
+		return what + ": no difference is shown in any of the " + plural(len(pairs), "comparison")
+	}
+	if len(pairs) <= 3 && f.oneBaseline(pairs) {
+		var parts []string
+		for _, p := range pairs {
+			c, _ := p.find(metricName)
+			name := shortName(f.g, p, p.Case)
+			if shown(c.Verdict) {
+				ratio, _, _ := formatRatio(c.Ratio, c.Low, c.High)
+				parts = append(parts, name+" "+ratio+" times")
+			} else {
+				parts = append(parts, name+" "+string(c.Verdict))
+			}
+		}
+		return fmt.Sprintf("%s against %s: %s", what, shortName(f.g, pairs[0], pairs[0].Baseline), strings.Join(parts, ", "))
+	}
+	slices.SortStableFunc(backed, func(a, b pair) int {
+		ca, _ := a.find(metricName)
+		cb, _ := b.find(metricName)
+		switch {
+		case ca.Ratio < cb.Ratio:
+			return -1
+		case ca.Ratio > cb.Ratio:
+			return 1
+		}
+		return 0
+	})
+	least, _ := backed[0].find(metricName)
+	most, _ := backed[len(backed)-1].find(metricName)
+	low, _, _ := formatRatio(least.Ratio, least.Low, least.High)
+	high, _, _ := formatRatio(most.Ratio, most.Low, most.High)
+	if len(backed) == 1 {
+		return fmt.Sprintf("%s: %s is at %s times its baseline; the others show no difference", what, label(backed[0].Case), low)
+	}
+	return fmt.Sprintf("%s: from %s (%s) to %s times the baseline (%s)", what, low, label(backed[0].Case), high, label(backed[len(backed)-1].Case))
+}
+
+// sentenceUnlessName makes the first letter a capital, but not a path's: sendfile is a name.
+func sentenceUnlessName(text string, subject phrase) string {
+	if subject.plural {
+		return sentence(text)
+	}
+	return text
+}
+
+// oneBaseline says whether all pairs share their baseline.
+func (f figureMaker) oneBaseline(pairs []pair) bool {
+	return !slices.ContainsFunc(pairs, func(p pair) bool { return p.Baseline != pairs[0].Baseline })
+}
+
+// spread says from where to where a metric goes.
+func (f figureMaker) spread(cases []*results.CaseSummary, metricName string) string {
+	low, high := cases[0], cases[0]
+	value := func(c *results.CaseSummary) float64 { m, _ := metric(c, metricName); return m.Median }
+	for _, c := range cases {
+		if value(c) < value(low) {
+			low = c
+		}
+		if value(c) > value(high) {
+			high = c
+		}
+	}
+	format := formatRate
+	switch {
+	case strings.HasSuffix(metricName, "_ns"):
+		format = formatNS
+	case strings.HasSuffix(metricName, "_ns_per_kib"):
+		format = func(v float64) string { return significant(v, 3) + " ns/KiB" }
+	case metricName == results.MetricRequests:
+		format = func(v float64) string { return significant(v, 3) + " per second" }
+	}
+	if low == high {
+		return fmt.Sprintf("%s %s", label(low), format(value(low)))
+	}
+	return fmt.Sprintf("%s (%s) to %s (%s)", format(value(low)), label(low), format(value(high)), label(high))
+}
+
+// cpu draws the CPU time per KiB of each side, system and user stacked.
+func (f figureMaker) cpu() []figure {
+	type side struct{ name, total, user, system string }
+	sides := []side{
+		{"sender", results.MetricSenderCPU, results.MetricSenderUser, results.MetricSenderSystem},
+		{"receiver", results.MetricReceiverCPU, results.MetricReceiverUser, results.MetricReceiverSystem},
+	}
+	main := results.MetricSenderCPU
+	if f.g.Kind == results.Write {
+		sides = []side{{"writer", results.MetricWriterCPU, results.MetricWriterUser, results.MetricWriterSystem}}
+		main = results.MetricWriterCPU
+	}
+	b := barBody{Axis: "ns of CPU time per KiB", Key: true}
+	data := table{Caption: "CPU time per KiB moved", Columns: []column{
+		{Head: "case"}, {Head: "side"}, {Head: "system", Unit: "ns/KiB", Numeric: true}, {Head: "user", Unit: "ns/KiB", Numeric: true},
+		{Head: "both", Unit: "ns/KiB", Numeric: true}, {Head: "low", Unit: "ns/KiB", Numeric: true}, {Head: "high", Unit: "ns/KiB", Numeric: true},
+	}}
+	ns := func(v float64) string { return significant(v, 4) }
+	var cases []*results.CaseSummary
+	for _, c := range f.g.measured() {
+		first := true
+		for _, s := range sides {
+			total, ok := metric(c, s.total)
+			if !ok || total.Median <= 0 {
+				continue
+			}
+			row := bar{Label: label(c), Look: caseLook(c), Low: total.Low, High: total.High, Text: ns(total.Median), Gap: first && len(sides) > 1}
+			if len(sides) > 1 {
+				row.Label += ", " + s.name
+			}
+			system, hasSystem := metric(c, s.system)
+			user, hasUser := metric(c, s.user)
+			cells := []cell{{Text: label(c)}, {Text: s.name}, {Text: "n/a"}, {Text: "n/a"}}
+			if sum := system.Median + user.Median; hasSystem && hasUser && sum > 0 {
+				// The medians of the parts need not add up to the median of the sum: the parts show its split.
+				row.Segments = []segment{{Value: total.Median * system.Median / sum}, {Value: total.Median * user.Median / sum, Light: true}}
+				cells[2].Text, cells[3].Text = ns(system.Median), ns(user.Median)
+			} else {
+				row.Segments = []segment{{Value: total.Median}}
+			}
+			b.Bars = append(b.Bars, row)
+			data.Rows = append(data.Rows, append(cells, cell{Text: ns(total.Median)}, cell{Text: ns(total.Low)}, cell{Text: ns(total.High)}))
+			if first {
+				cases = append(cases, c)
+			}
+			first = false
+		}
+	}
+	if len(b.Bars) == 0 {
+		return nil
+	}
+	title := "CPU time per KiB"
+	if len(f.having(main)) > 0 {
+		title = f.found(main, title)
+	}
+	how := fmt.Sprintf("CPU time of each measured process per KiB moved: medians, split into system (full colour) and user (light); whiskers are %s of the sum.", confidence(cases, sides[0].total))
+	return []figure{f.figure("cpu-"+f.slug, title, how, cases, data, b)}
+}
+
+// sweeps draws throughput and CPU per KiB against the chunk size, one curve for each path.
+func (f figureMaker) sweeps() []figure {
+	if f.g.Kind != results.Transfer {
+		return nil
+	}
+	var out []figure
+	metrics := []struct {
+		name, metric, title, axis string
+	}{
+		{"sweep-throughput-", results.MetricThroughput, "Throughput", ""},
+		{"sweep-cpu-", results.MetricSenderCPU, "Sender CPU", "ns of sender CPU per KiB"},
+	}
+	if f.g.Workload == "fetch" {
+		metrics[0].name, metrics[0].metric, metrics[0].title, metrics[0].axis = "sweep-latency-", results.MetricFetchP50, "Median fetch time", "median fetch time"
+	}
+	for _, m := range metrics {
+		if fig, ok := f.sweep(m.name+f.slug, m.metric, m.title, m.axis); ok {
+			out = append(out, fig)
+		}
+	}
+	return out
+}
+
+func (f figureMaker) sweep(name, metricName, title, axis string) (figure, bool) {
+	cases := f.having(metricName)
+	u := unit{"ns/KiB", 1}
+	format := plainNumber
+	switch metricName {
+	case results.MetricThroughput:
+		u = rateUnit(greatest(f.g, metricName))
+		axis = u.Name
+	case results.MetricFetchP50:
+		u = unit{"ns", 1}
+		format = formatTick
+	}
+	b := curveBody{XLabel: "chunk (log axis)", YLabel: axis + " (log axis)", XLog: true}
+	b.YTicks = func(most int) plot.Ticker { return logTicks(format, most) }
+	data := table{Caption: title + " by chunk size", Columns: []column{
+		{Head: "path"}, {Head: "chunk", Numeric: true}, {Head: "median", Unit: u.Name, Numeric: true},
+		{Head: "low", Unit: u.Name, Numeric: true}, {Head: "high", Unit: u.Name, Numeric: true},
+	}}
+	byKey := map[string]int{}
+	var chunks []int64
+	vary := varying(cases)
+	for _, c := range cases {
+		if c.Params.ChunkBytes <= 0 {
+			continue
+		}
+		key := c.Params
+		key.ChunkBytes = 0
+		id := fmt.Sprint(key)
+		at, ok := byKey[id]
+		if !ok {
+			at = len(b.Curves)
+			byKey[id] = at
+			text := c.Params.Path
+			for _, d := range dimensions() {
+				if d.name != "path" && d.name != "chunk" && vary[d.name] {
+					text += ", " + d.of(c.Params)
+				}
+			}
+			b.Curves = append(b.Curves, curve{Label: text, Look: caseLook(c)})
+		}
+		m, _ := metric(c, metricName)
+		b.Curves[at].Points = append(b.Curves[at].Points, point{Mark: true, X: float64(c.Params.ChunkBytes), Y: m.Median / u.Size, Low: m.Low / u.Size, High: m.High / u.Size})
+		if !slices.Contains(chunks, c.Params.ChunkBytes) {
+			chunks = append(chunks, c.Params.ChunkBytes)
+		}
+	}
+	if len(chunks) < 3 {
+		return figure{}, false
+	}
+	slices.Sort(chunks)
+	for i := range b.Curves {
+		pts := b.Curves[i].Points
+		slices.SortFunc(pts, func(a, b point) int { return cmp.Compare(a.X, b.X) })
+		for _, pt := range pts {
+			data.Rows = append(data.Rows, []cell{{Text: b.Curves[i].Label}, {Text: formatBytes(int64(pt.X))}, {Text: significant(pt.Y, 4)}, {Text: significant(pt.Low, 4)}, {Text: significant(pt.High, 4)}})
+		}
+	}
+	b.XTicks = chunkTicks(chunks)
+	headline := title + " by chunk size: " + f.spread(cases, metricName)
+	w, _ := word(metricName)
+	sweeps, _ := sweepsOf(f.g)
+	for i, sw := range sweeps {
+		pay, ok := sw.payoff(w)
+		if !ok {
+			continue
+		}
+		what := w.What
+		if i == 0 {
+			switch {
+			case pay.Chunk > 0 && pay.Chunk == pay.Sizes[0]:
+				headline = fmt.Sprintf("In %s, %s beats %s at every chunk size measured", what, sw.subject.text, sw.object.text)
+			case pay.Chunk > 0:
+				headline = fmt.Sprintf("In %s, %s beats %s from %s chunks on", what, sw.subject.text, sw.object.text, formatBytes(pay.Chunk))
+			default:
+				headline = fmt.Sprintf("In %s, there is no chunk size from which on %s beats %s", what, sw.subject.text, sw.object.text)
+			}
+		}
+		if pay.Chunk == 0 {
+			continue
+		}
+		key := sw.pairs[0].Case.Params
+		key.ChunkBytes = 0
+		if at, ok := byKey[fmt.Sprint(key)]; ok {
+			b.Curves[at].Ring = float64(pay.Chunk)
+		}
+		if len(sweeps) == 1 {
+			b.Line = float64(pay.Chunk)
+			b.Note = fmt.Sprintf("pays from %s on", formatBytes(pay.Chunk))
+		}
+	}
+	how := fmt.Sprintf("%s against chunk size, both axes logarithmic: medians, bands are %s; a ring marks the chunk from which on a path is shown to beat its baseline at every size measured.", title, confidence(cases, metricName))
+	return f.figure(name, headline, how, cases, data, b), true
+}
+
+// chunkTicks labels about six of the chunk sizes and marks the others.
+func chunkTicks(chunks []int64) plot.Ticker {
+	var ticks []plot.Tick
+	every := max(1, int(math.Ceil(float64(len(chunks))/5)))
+	for i, n := range chunks {
+		t := plot.Tick{Value: float64(n)}
+		if i%every == 0 {
+			t.Label = formatBytes(n)
+		}
+		ticks = append(ticks, t)
+	}
+	return plot.ConstantTicks(ticks)
+}
+
+// latency draws the percentile curves and the distributions of everything that was timed.
+func (f figureMaker) latency() []figure {
+	var out []figure
+	keys := []struct{ key, suffix, what string }{{"fetch", "", "one fetch"}, {"op", "", "one operation"}, {"sync", "-sync", "one sync"}}
+	for _, k := range keys {
+		if k.key == "op" && f.g.Workload == "fetch" {
+			continue // the fetch is what is asked there
+		}
+		var cases []*results.CaseSummary
+		for _, c := range f.g.measured() {
+			if l, ok := c.LatencyNS[k.key]; ok && l.Count > 0 {
+				cases = append(cases, c)
+			}
+		}
+		if len(cases) == 0 {
+			continue
+		}
+		what := k.what
+		if k.key == "op" && f.g.Kind == results.Write {
+			what = "one write"
+		}
+		for _, piece := range split(cases) {
+			name := f.slug + k.suffix + piece.suffix
+			out = append(out, f.percentiles("latency-"+name, k.key, what, piece)...)
+			out = append(out, f.distribution("distribution-"+name, k.key, what, piece)...)
+		}
+	}
+	return out
+}
+
+// piece is a part of a group that fits into one chart.
+type piece struct {
+	cases  []*results.CaseSummary
+	suffix string
+	note   string
+}
+
+// split divides cases so that no chart gets too many. Of many chunk sizes one is shown: 64 KiB or the middle one.
+func split(cases []*results.CaseSummary) []piece {
+	if len(cases) <= mostCurves {
+		return []piece{{cases: cases}}
+	}
+	note := ""
+	vary := varying(cases)
+	if vary["chunk"] {
+		var chunks []int64
+		for _, c := range cases {
+			if !slices.Contains(chunks, c.Params.ChunkBytes) {
+				chunks = append(chunks, c.Params.ChunkBytes)
+			}
+		}
+		slices.Sort(chunks)
+		chosen := chunks[len(chunks)/2]
+		if slices.Contains(chunks, 64<<10) {
+			chosen = 64 << 10
+		}
+		cases = slices.DeleteFunc(slices.Clone(cases), func(c *results.CaseSummary) bool { return c.Params.ChunkBytes != chosen })
+		note = fmt.Sprintf(" Shown for %s chunks only.", formatBytes(chosen))
+		if len(cases) <= mostCurves {
+			return []piece{{cases: cases, note: note}}
+		}
+	}
+	for _, d := range dimensions() {
+		if !vary[d.name] || d.name == "path" || d.name == "pattern" || d.name == "chunk" {
+			continue
+		}
+		var out []piece
+		for _, c := range cases {
+			suffix := "-" + fileWord(d.of(c.Params))
+			at := slices.IndexFunc(out, func(p piece) bool { return p.suffix == suffix })
+			if at < 0 {
+				at = len(out)
+				out = append(out, piece{suffix: suffix, note: note})
+			}
+			out[at].cases = append(out[at].cases, c)
+		}
+		if !slices.ContainsFunc(out, func(p piece) bool { return len(p.cases) > mostCurves }) {
+			return out
+		}
+	}
+	var out []piece
+	for chunk := range slices.Chunk(cases, mostCurves) {
+		out = append(out, piece{cases: chunk, suffix: fmt.Sprintf("-part-%d", len(out)+1), note: note})
+	}
+	return out
+}
+
+// fileWord makes a part of a file name of a text.
+func fileWord(s string) string {
+	return strings.Trim(strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
+			return r
+		case r >= 'A' && r <= 'Z':
+			return r + 'a' - 'A'
+		}
+		return '-'
+	}, s), "-")
+}
+
+// percentileMarks are the percentiles that tables and the axis name.
+func percentileMarks() []struct {
+	name  string
+	share float64
+} {
+	return []struct {
+		name  string
+		share float64
+	}{{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p99.9", 0.999}, {"p99.99", 0.9999}}
+}
+
+// nines is a place on the percentile axis: 90 % is 1, 99 % is 2, 99.9 % is 3.
+func nines(share float64) float64 { return -math.Log10(1 - share) }
+
+// percentiles draws one curve a case over the percentiles, as far as the counts support them.
+func (f figureMaker) percentiles(name, key, what string, p piece) []figure {
+	b := curveBody{XLabel: "percentile", YLabel: "time of " + what + " (log axis)"}
+	b.YTicks = func(most int) plot.Ticker { return logTicks(formatTick, most) }
+	var ticks []plot.Tick
+	for _, m := range percentileMarks() {
+		ticks = append(ticks, plot.Tick{Value: nines(m.share), Label: strings.TrimPrefix(m.name, "p") + " %"})
+	}
+	b.XTicks = plot.ConstantTicks(ticks)
+	data := table{Caption: "Time of " + what + " by percentile", Columns: []column{{Head: "case"}}}
+	for _, m := range percentileMarks() {
+		data.Columns = append(data.Columns, column{Head: m.name, Numeric: true})
+	}
+	data.Columns = append(data.Columns, column{Head: "max", Numeric: true}, column{Head: "count", Numeric: true})
+	var cases []*results.CaseSummary
+	for _, c := range p.cases {
+		l := c.LatencyNS[key]
+		cv := curve{Label: label(c), Look: caseLook(c)}
+		row := []cell{{Text: label(c)}}
+		supported := 0.0
+		for _, m := range percentileMarks() {
+			n, ok := percentile(l, m.name).Get()
+			if !ok || n <= 0 {
+				row = append(row, cell{Text: "n/a"})
+				continue
+			}
+			row = append(row, cell{Text: formatNS(float64(n))})
+			supported = m.share
+			cv.Points = append(cv.Points, point{X: nines(m.share), Y: float64(n), Low: math.NaN(), High: math.NaN(), Mark: true})
+		}
+		if h := c.Histograms[key]; h.Histogram != nil && h.TotalCount() > 0 && supported > 0 {
+			marks := cv.Points
+			cv.Points = nil
+			const steps = 24 // per nine
+			for i := int(math.Ceil(nines(0.5) * steps)); ; i++ {
+				x := float64(i) / steps
+				if i == int(math.Ceil(nines(0.5)*steps)) {
+					x = nines(0.5)
+				}
+				last := x >= nines(supported)-1e-9
+				if last {
+					x = nines(supported)
+				}
+				if v := h.ValueAtQuantile(100 * (1 - math.Pow(10, -x))); v > 0 {
+					cv.Points = append(cv.Points, point{X: x, Y: float64(v), Low: math.NaN(), High: math.NaN()})
+				}
+				if last {
+					break
+				}
+			}
+			cv.Points = append(cv.Points, marks...)
+			slices.SortStableFunc(cv.Points, func(a, b point) int { return cmp.Compare(a.X, b.X) })
+		}
+		if len(cv.Points) < 2 {
+			continue
+		}
+		maximum := "n/a"
+		if n, ok := l.Max.Get(); ok {
+			maximum = formatNS(float64(n))
+		}
+		data.Rows = append(data.Rows, append(row, cell{Text: maximum}, cell{Text: formatCount(l.Count)}))
+		b.Curves = append(b.Curves, cv)
+		cases = append(cases, c)
+	}
+	if len(b.Curves) == 0 {
+		return nil
+	}
+	how := "Time of " + what + ": the merged distribution of all counted trials; a curve ends where the count no longer supports a percentile." + p.note
+	return []figure{f.figure(name, f.latencyTitle(key, what, cases), how, cases, data, b)}
+}
+
+// latencyTitle says what the percentiles show. A claim of a difference is made only where the run compared fetch times.
+func (f figureMaker) latencyTitle(key, what string, cases []*results.CaseSummary) string {
+	if key == "fetch" && len(f.g.Pairs) == 1 {
+		if _, ok := f.g.Pairs[0].find(results.MetricFetchP99); ok {
+			return f.found(results.MetricFetchP99, what)
+		}
+	}
+	value := func(c *results.CaseSummary, name string) string {
+		n, ok := percentile(c.LatencyNS[key], name).Get()
+		if !ok {
+			return "not known"
+		}
+		return formatNS(float64(n))
+	}
+	if len(cases) <= 2 {
+		var parts []string
+		for _, c := range cases {
+			parts = append(parts, fmt.Sprintf("%s p50 %s, p99 %s", label(c), value(c, "p50"), value(c, "p99")))
+		}
+		return "Time of " + what + ": " + strings.Join(parts, "; ")
+	}
+	low, high := cases[0], cases[0]
+	p99 := func(c *results.CaseSummary) int64 { n, _ := c.LatencyNS[key].P99.Get(); return n }
+	for _, c := range cases {
+		if p99(c) > 0 && (p99(low) == 0 || p99(c) < p99(low)) {
+			low = c
+		}
+		if p99(c) > p99(high) {
+			high = c
+		}
+	}
+	if low == high {
+		return "Time of " + what
+	}
+	return fmt.Sprintf("Time of %s: p99 from %s (%s) to %s (%s)", what, value(low, "p99"), label(low), value(high, "p99"), label(high))
+}
+
+// medianTitle says between which medians the cases lie.
+func (f figureMaker) medianTitle(key, what string, cases []*results.CaseSummary) string {
+	var low, high *results.CaseSummary
+	p50 := func(c *results.CaseSummary) int64 { n, _ := c.LatencyNS[key].P50.Get(); return n }
+	for _, c := range cases {
+		if p50(c) <= 0 {
+			continue
+		}
+		if low == nil || p50(c) < p50(low) {
+			low = c
+		}
+		if high == nil || p50(c) > p50(high) {
+			high = c
+		}
+	}
+	if low == nil || low == high {
+		return "How long " + what + " takes"
+	}
+	return fmt.Sprintf("Median time of %s: from %s (%s) to %s (%s)", what, formatNS(float64(p50(low))), label(low), formatNS(float64(p50(high))), label(high))
+}
+
+// distribution draws how often each time occurred.
+func (f figureMaker) distribution(name, key, what string, p piece) []figure {
+	b := ridgeBody{What: what}
+	data := table{Caption: "Distribution of the time of " + what, Columns: []column{
+		{Head: "case"}, {Head: "most often between"}, {Head: "share of operations there", Numeric: true}, {Head: "median", Numeric: true}, {Head: "p99", Numeric: true},
+	}}
+	var cases []*results.CaseSummary
+	for _, c := range p.cases {
+		h := c.Histograms[key]
+		if h.Histogram == nil || h.TotalCount() == 0 {
+			continue
+		}
+		r, ok := newRidge(c, h, c.LatencyNS[key])
+		if !ok {
+			continue
+		}
+		b.Ridges = append(b.Ridges, r)
+		cases = append(cases, c)
+		at := slices.Index(r.Shares, slices.Max(r.Shares))
+		text := func(ns float64) string {
+			if math.IsNaN(ns) {
+				return "n/a"
+			}
+			return formatNS(ns)
+		}
+		data.Rows = append(data.Rows, []cell{
+			{Text: label(c)}, {Text: formatNS(r.Edges[at]) + " and " + formatNS(r.Edges[at+1])}, {Text: formatShare(r.Shares[at])}, {Text: text(r.Median)}, {Text: text(r.P99)},
+		})
+	}
+	if len(b.Ridges) == 0 {
+		return nil
+	}
+	title := "Most often, " + what + " takes "
+	var parts []string
+	for _, row := range data.Rows {
+		parts = append(parts, row[1].Text+" ("+row[0].Text+")")
+	}
+	if len(parts) > 2 {
+		title = f.medianTitle(key, what, cases)
+	} else {
+		title += strings.Join(parts, ", ")
+	}
+	how := "Distribution of the time of " + what + ", each scaled to its own peak; the solid line is the median, the dashed one the 99th percentile." + p.note
+	return []figure{f.figure(name, title, how, cases, data, b)}
+}
+
+// newRidge sorts a histogram into steps of a twentieth of a decade, without the outermost thousandths.
+func newRidge(c *results.CaseSummary, h results.Histogram, l results.Latency) (ridge, bool) {
+	const steps = 20
+	r := ridge{Label: label(c), Look: caseLook(c), Median: math.NaN(), P99: math.NaN()}
+	step := func(ns float64) int { return int(math.Floor(math.Log10(ns) * steps)) }
+	low, high := max(1, h.ValueAtQuantile(0.1)), max(1, h.ValueAtQuantile(99.9))
+	first, last := step(float64(low))-1, step(float64(high))+1
+	r.Shares = make([]float64, last-first+1)
+	for i := first; i <= last+1; i++ {
+		r.Edges = append(r.Edges, math.Pow(10, float64(i)/steps))
+	}
+	seen := false
+	for _, d := range h.Distribution() {
+		if d.Count == 0 {
+			continue
+		}
+		at := step(max(1, (float64(d.From)+float64(d.To))/2)) - first
+		if at >= 0 && at < len(r.Shares) {
+			r.Shares[at] += float64(d.Count) / float64(h.TotalCount())
+			seen = true
+		}
+	}
+	inside := func(n int64, ok bool) float64 {
+		if !ok || float64(n) < r.Edges[0] || float64(n) > r.Edges[len(r.Edges)-1] {
+			return math.NaN()
+		}
+		return float64(n)
+	}
+	r.Median, r.P99 = inside(l.P50.Get()), inside(l.P99.Get())
+	return r, seen
+}

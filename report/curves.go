@@ -1,0 +1,294 @@
+package report
+
+import (
+	"image/color"
+	"math"
+	"slices"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+)
+
+// point is a place on a curve with the interval of its Y; NaN where there is none. Marked points get the case's
+// marker, which tells curves of one colour and texture apart.
+type point struct {
+	X, Y, Low, High float64
+	Mark            bool
+}
+
+// curve is one case's or path's line through a chart.
+type curve struct {
+	Label  string
+	Look   look
+	Points []point
+	Ring   float64 // X of a point that is ringed: where a path starts to pay; 0 for none
+}
+
+// curveBody draws curves, each labelled at its end, over a logarithmic Y axis.
+type curveBody struct {
+	Curves []curve
+	XLabel string
+	YLabel string
+	XTicks plot.Ticker
+	YTicks func(most int) plot.Ticker
+	XLog   bool
+	// Line is an X at which a vertical line stands, and Note what it means.
+	Line float64
+	Note string
+}
+
+func (b curveBody) height(width vg.Length) vg.Length {
+	h := max(200, min(300, width*0.56))
+	return max(h, vg.Length(len(b.Curves))*14+80)
+}
+
+// endLabels breaks the labels so that they take at most a third of the width.
+func (b curveBody) endLabels(width vg.Length) (lines [][]string, widest vg.Length) {
+	s := textStyle(textSize, ink, false, draw.XLeft, draw.YCenter)
+	for _, c := range b.Curves {
+		l := fit(s, c.Label, max(70, width*0.3))
+		for _, line := range l {
+			widest = max(widest, s.Width(line))
+		}
+		lines = append(lines, l)
+	}
+	return lines, widest
+}
+
+func (b curveBody) draw(c draw.Canvas) {
+	labels, room := b.endLabels(c.Max.X - c.Min.X)
+	// The Y axis is named above itself: there it can be read without turning the head.
+	c.FillText(textStyle(textSize, muted, false, draw.XLeft, draw.YTop), vg.Point{X: c.Min.X, Y: c.Max.Y}, b.YLabel)
+	top := textSize * 1.6
+	if b.Note != "" {
+		top += 13
+	}
+	inner := xLabel(draw.Crop(c, 0, -(room+18), 0, -top), b.XLabel)
+	p := plot.New()
+	p.BackgroundColor = nil
+	styleAxis(&p.X)
+	styleAxis(&p.Y)
+	p.X.Tick.Marker = b.XTicks
+	p.X.Padding, p.Y.Padding = 4, 4
+	p.Y.Scale = plot.LogScale{}
+	if b.XLog {
+		p.X.Scale = plot.LogScale{}
+	}
+	b.bounds(p)
+	p.Y.Tick.Marker = b.YTicks(int((inner.Max.Y - inner.Min.Y) / 22))
+	p.Add(horizontalGrid{}, curvePlotter{b})
+	p.Draw(inner)
+	b.label(c, p.DataCanvas(inner), p, labels)
+}
+
+// bounds sets the axes' ranges; every Y is positive by then.
+func (b curveBody) bounds(p *plot.Plot) {
+	p.X.Min, p.X.Max = math.Inf(1), math.Inf(-1)
+	p.Y.Min, p.Y.Max = math.Inf(1), math.Inf(-1)
+	for _, c := range b.Curves {
+		for _, pt := range c.Points {
+			p.X.Min, p.X.Max = min(p.X.Min, pt.X), max(p.X.Max, pt.X)
+			p.Y.Min, p.Y.Max = min(p.Y.Min, pt.Y), max(p.Y.Max, pt.Y)
+			if pt.Low > 0 {
+				p.Y.Min = min(p.Y.Min, pt.Low)
+			}
+			if pt.High > 0 {
+				p.Y.Max = max(p.Y.Max, pt.High)
+			}
+		}
+	}
+	p.Y.Min, p.Y.Max = p.Y.Min/1.15, p.Y.Max*1.15
+	if p.Y.Max/p.Y.Min < 2.2 { // a log axis over less than a factor of two has hardly a tick
+		mid := math.Sqrt(p.Y.Min * p.Y.Max)
+		p.Y.Min, p.Y.Max = mid/1.6, mid*1.6
+	}
+}
+
+// curvePlotter draws the curves with their intervals.
+type curvePlotter struct{ curveBody }
+
+// Plot implements plot.Plotter.
+func (b curvePlotter) Plot(c draw.Canvas, p *plot.Plot) {
+	trX, trY := p.Transforms(&c)
+	if b.Line > 0 {
+		x := trX(b.Line)
+		c.StrokeLine2(draw.LineStyle{Color: muted, Width: 0.9, Dashes: []vg.Length{3, 3}}, x, c.Min.Y, x, c.Max.Y)
+		s := textStyle(textSize-0.5, muted, false, draw.XCenter, draw.YBottom)
+		half := s.Width(b.Note) / 2
+		c.FillText(s, vg.Point{X: min(max(x, c.Min.X+half), c.Max.X-half), Y: c.Max.Y + 3}, b.Note)
+	}
+	for _, cv := range b.Curves {
+		var line, upper, lower []vg.Point
+		for _, pt := range cv.Points {
+			line = append(line, vg.Point{X: trX(pt.X), Y: trY(pt.Y)})
+			if pt.Low > 0 && pt.High > 0 {
+				upper = append(upper, vg.Point{X: trX(pt.X), Y: trY(pt.High)})
+				lower = append(lower, vg.Point{X: trX(pt.X), Y: trY(pt.Low)})
+			}
+		}
+		if len(upper) == len(line) && len(line) > 1 {
+			slices.Reverse(lower)
+			c.FillPolygon(color.NRGBA{cv.Look.Color.R, cv.Look.Color.G, cv.Look.Color.B, 0x40}, append(upper, lower...))
+		}
+		c.StrokeLines(draw.LineStyle{Color: cv.Look.Color, Width: 1.8, Dashes: cv.Look.Texture.dashes()}, line)
+		for i, at := range line {
+			if cv.Points[i].Mark || len(line) == 1 {
+				c.DrawGlyphNoClip(draw.GlyphStyle{Color: cv.Look.Color, Radius: 2.8, Shape: cv.Look.Marker}, at)
+			}
+			if cv.Ring > 0 && cv.Points[i].X == cv.Ring {
+				c.DrawGlyphNoClip(draw.GlyphStyle{Color: ink, Radius: 6, Shape: draw.RingGlyph{}}, at)
+			}
+		}
+	}
+}
+
+// label writes each curve's name at its end, moved apart where ends are close, with a line to the end where it moved.
+func (b curveBody) label(c, data draw.Canvas, p *plot.Plot, labels [][]string) {
+	trX, trY := p.Transforms(&data)
+	type place struct {
+		curve      int
+		want, y, h vg.Length
+	}
+	var places []place
+	const step = textSize * 1.2
+	for i, cv := range b.Curves {
+		end := trY(cv.Points[len(cv.Points)-1].Y)
+		places = append(places, place{i, end, end, step * vg.Length(len(labels[i]))})
+	}
+	slices.SortStableFunc(places, func(a, b place) int {
+		switch {
+		case a.want > b.want:
+			return -1
+		case a.want < b.want:
+			return 1
+		}
+		return 0
+	})
+	// Push down from the top, then back up from the bottom: the order stays, and no two overlap.
+	limit := data.Max.Y + 4
+	for i := range places {
+		if top := places[i].y + places[i].h/2; top > limit {
+			places[i].y = limit - places[i].h/2
+		}
+		limit = places[i].y - places[i].h/2
+	}
+	floor := data.Min.Y - 8
+	for i := len(places) - 1; i >= 0; i-- {
+		if bottom := places[i].y - places[i].h/2; bottom < floor {
+			places[i].y = floor + places[i].h/2
+		}
+		floor = places[i].y + places[i].h/2
+	}
+	s := textStyle(textSize, ink, false, draw.XLeft, draw.YCenter)
+	x := data.Max.X + 16
+	for _, pl := range places {
+		cv := b.Curves[pl.curve]
+		last := cv.Points[len(cv.Points)-1]
+		from := vg.Point{X: trX(last.X) + 2, Y: pl.want}
+		c.StrokeLines(draw.LineStyle{Color: cv.Look.Color, Width: 0.9}, []vg.Point{from, {X: max(from.X, data.Max.X+3), Y: pl.want}, {X: x - 3, Y: pl.y}})
+		for i, l := range labels[pl.curve] {
+			y := pl.y + pl.h/2 - step*(vg.Length(i)+0.5)
+			c.FillText(s, vg.Point{X: x, Y: y}, l)
+		}
+	}
+}
+
+// ridge is one case's distribution: the share of operations in each of equal steps of the logarithm of time.
+type ridge struct {
+	Label       string
+	Look        look
+	Edges       []float64 // ns, one more than Shares
+	Shares      []float64 // of all operations
+	Median, P99 float64   // ns; NaN where not known
+}
+
+// ridgeBody draws distributions under each other, along one logarithmic time axis.
+type ridgeBody struct {
+	Ridges []ridge
+	What   string // was timed: "one write"
+}
+
+const ridgeHeight vg.Length = 46
+
+func (b ridgeBody) above(width vg.Length) bool { return b.labelWidth() > width*0.3 }
+
+func (b ridgeBody) labelWidth() vg.Length {
+	s := textStyle(textSize, ink, false, draw.XRight, draw.YCenter)
+	widest := vg.Length(0)
+	for _, r := range b.Ridges {
+		widest = max(widest, s.Width(r.Label))
+	}
+	return widest
+}
+
+func (b ridgeBody) height(width vg.Length) vg.Length {
+	row := ridgeHeight
+	if b.above(width) {
+		row += labelHeight
+	}
+	return row*vg.Length(len(b.Ridges)) + axisHeight + 4
+}
+
+func (b ridgeBody) draw(c draw.Canvas) {
+	above := b.above(c.Max.X - c.Min.X)
+	if !above {
+		c.Min.X += b.labelWidth() + 8
+	}
+	p := plot.New()
+	p.BackgroundColor = nil
+	p.HideY()
+	p.Y.Min, p.Y.Max, p.Y.Padding = 0, 1, 0
+	styleAxis(&p.X)
+	c = xLabel(c, "time of "+b.What+" (log axis)")
+	p.X.Padding = 0
+	p.X.Scale = plot.LogScale{}
+	p.X.Min, p.X.Max = math.Inf(1), math.Inf(-1)
+	for _, r := range b.Ridges {
+		p.X.Min, p.X.Max = min(p.X.Min, r.Edges[0]), max(p.X.Max, r.Edges[len(r.Edges)-1])
+	}
+	p.X.Tick.Marker = logTicks(formatTick, int((c.Max.X-c.Min.X)/52))
+	p.Add(verticalGrid{}, ridgePlotter{b, above})
+	p.Draw(c)
+}
+
+// ridgePlotter draws the distributions.
+type ridgePlotter struct {
+	ridgeBody
+	above bool
+}
+
+// Plot implements plot.Plotter.
+func (b ridgePlotter) Plot(c draw.Canvas, p *plot.Plot) {
+	trX, _ := p.Transforms(&c)
+	left := textStyle(textSize, ink, false, draw.XRight, draw.YCenter)
+	over := textStyle(textSize, ink, false, draw.XLeft, draw.YCenter)
+	y := c.Max.Y
+	for _, r := range b.Ridges {
+		if b.above {
+			y -= labelHeight
+			onPaper(c, over, vg.Point{X: c.Min.X, Y: y + labelHeight/2 - 2}, r.Label)
+		}
+		y -= ridgeHeight
+		base, room := y+4, ridgeHeight-10
+		if !b.above {
+			c.FillText(left, vg.Point{X: c.Min.X - 8, Y: base + room*0.3}, r.Label)
+		}
+		tallest := slices.Max(r.Shares)
+		outline := []vg.Point{{X: trX(r.Edges[0]), Y: base}}
+		for i, share := range r.Shares {
+			h := base + room*vg.Length(share/tallest)
+			outline = append(outline, vg.Point{X: trX(r.Edges[i]), Y: h}, vg.Point{X: trX(r.Edges[i+1]), Y: h})
+		}
+		outline = append(outline, vg.Point{X: trX(r.Edges[len(r.Edges)-1]), Y: base})
+		c.FillPolygon(color.NRGBA{r.Look.Color.R, r.Look.Color.G, r.Look.Color.B, 0x66}, outline)
+		c.StrokeLines(draw.LineStyle{Color: r.Look.Color, Width: 1.2, Dashes: r.Look.Texture.dashes()}, outline)
+		c.StrokeLine2(draw.LineStyle{Color: muted, Width: 0.6}, c.Min.X, base, c.Max.X, base)
+		if !math.IsNaN(r.Median) {
+			c.StrokeLine2(draw.LineStyle{Color: ink, Width: 1.4}, trX(r.Median), base, trX(r.Median), base+room)
+		}
+		if !math.IsNaN(r.P99) {
+			c.StrokeLine2(draw.LineStyle{Color: ink, Width: 1.1, Dashes: []vg.Length{2, 2}}, trX(r.P99), base, trX(r.P99), base+room*0.7)
+		}
+	}
+}

@@ -1,0 +1,722 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"copylab/results"
+	"copylab/results/measured"
+)
+
+// document is a summary put in the order in which people read it. The terminal, Markdown and HTML renderers draw it;
+// none of them looks at the summary again.
+type document struct {
+	Title    string
+	Question string
+	Answer   string
+	// Subject is one line: when, where, on what.
+	Subject  string
+	Method   string // how: effort, blocks, why it stopped
+	Results  []table
+	Findings []string
+	Limits   []string
+	Missing  []string // cases without numbers
+	Evidence []table
+	Warnings []string
+	Machine  []facts
+	ToolCost facts
+	Command  string // that reproduces the run
+	RunID    string
+}
+
+// facts is a list of names and values under a heading.
+type facts struct {
+	Heading string
+	Items   []fact
+}
+
+type fact struct{ Name, Value string }
+
+// table is text in columns. Cells of numeric columns are aligned on the decimal point.
+type table struct {
+	Caption string
+	Columns []column
+	Rows    [][]cell
+	Notes   []string // referred to as [1], [2], …
+	Legend  bool     // explains the marks of ratios
+}
+
+// column is a column's heading. A narrow renderer leaves out the columns with the highest Spare first; those with 0
+// always stay.
+type column struct {
+	Head    string
+	Unit    string
+	Numeric bool
+	Spare   int
+}
+
+// tone says how a cell is to be coloured where there is colour; the text says it too.
+type tone int
+
+const (
+	plainTone tone = iota
+	betterTone
+	worseTone
+	dimTone
+)
+
+type cell struct {
+	Text string
+	Tone tone
+}
+
+// The marks that follow a ratio.
+const (
+	markHigher = "▲"
+	markLower  = "▼"
+	markSame   = "="
+	markNoisy  = "?"
+	markBetter = "★"
+)
+
+// legend explains the marks.
+const legend = "Ratios are case / baseline, median of the pairs, with their interval. " +
+	"▲ higher, ▼ lower, = no difference shown, ? too noisy to say; ★ shown to be better than the baseline."
+
+// ratioCell writes a comparison: "1.31 [1.28–1.35] ▲★".
+func ratioCell(c results.Comparison, higherBetter bool) cell {
+	ratio, low, high := formatRatio(c.Ratio, c.Low, c.High)
+	out := cell{Text: fmt.Sprintf("%s [%s–%s] ", ratio, low, high)}
+	w := wording{HigherBetter: higherBetter}
+	switch c.Verdict {
+	case results.Higher:
+		out.Text += markHigher
+	case results.Lower:
+		out.Text += markLower
+	case results.NoDifference:
+		out.Text += markSame
+	default:
+		out.Text += markNoisy
+	}
+	switch {
+	case w.better(c.Verdict):
+		out.Text, out.Tone = out.Text+markBetter, betterTone
+	case shown(c.Verdict):
+		out.Text, out.Tone = out.Text+" ", worseTone
+	default:
+		out.Text, out.Tone = out.Text+" ", dimTone
+	}
+	return out
+}
+
+// note returns a cell that says that there is no number, and where the reason stands.
+func (t *table) note(why string) cell {
+	at := slices.Index(t.Notes, why)
+	if at < 0 {
+		at = len(t.Notes)
+		t.Notes = append(t.Notes, why)
+	}
+	return cell{Text: fmt.Sprintf("n/a [%d]", at+1), Tone: dimTone}
+}
+
+// newDocument arranges a summary.
+func newDocument(s *results.Summary) document {
+	h := s.Run.Host
+	d := document{
+		Title:    s.Run.Title,
+		Question: s.Run.Question,
+		Answer:   answer(s),
+		Findings: findings(s),
+		Limits:   limits(s),
+		Missing:  notMeasured(s),
+		Warnings: warnings(s),
+		Machine:  machine(s),
+		ToolCost: toolCost(s),
+		Command:  command(s.Run),
+		RunID:    s.Run.ID,
+	}
+	if d.Title == "" {
+		d.Title = s.Run.Scenario
+	}
+	var subject []string
+	if !s.Run.Started.IsZero() {
+		subject = append(subject, s.Run.Started.UTC().Format("2006-01-02 15:04 UTC"))
+	}
+	for _, v := range []string{h.Hostname, h.CPU.Model, h.Kernel, h.Disk.Filesystem} {
+		if v != "" && !strings.HasPrefix(v, "unavailable") {
+			subject = append(subject, v)
+		}
+	}
+	d.Subject = strings.Join(subject, " · ")
+	d.Method = fmt.Sprintf("Effort %s, seed %d, %s; %s.", s.Run.Effort, s.Run.Seed, plural(s.Run.Blocks, "counted block"), stopped(s.Run))
+	if seconds, ok := s.Run.DurationSeconds.Get(); ok {
+		d.Method = fmt.Sprintf("Effort %s, seed %d, %s in %s s; %s.", s.Run.Effort, s.Run.Seed, plural(s.Run.Blocks, "counted block"), significant(seconds, 2), stopped(s.Run))
+	}
+	for _, g := range groups(s) {
+		d.Results = append(d.Results, resultTable(g))
+		d.Evidence = append(d.Evidence, evidenceTables(g)...)
+	}
+	return d
+}
+
+// caption says what a group's table holds.
+func caption(g group) string {
+	what := g.title()
+	if shared := common(g.Cases); len(shared) > 0 {
+		what += ": " + strings.Join(shared, ", ")
+	}
+	low, high := math.MaxInt, 0
+	for _, c := range g.measured() {
+		low, high = min(low, c.Trials), max(high, c.Trials)
+	}
+	switch {
+	case high == 0:
+		return what + "; nothing measured"
+	case low == high:
+		return what + "; medians of " + plural(high, "trial")
+	}
+	return fmt.Sprintf("%s; medians of %d to %s", what, low, plural(high, "trial"))
+}
+
+// measureColumn is a column of a result table: a metric, or the ratio of a metric.
+type measureColumn struct {
+	column
+	metric string
+	ratio  bool
+	spread bool // the interval's half-width
+	unit   unit
+	// latency columns: the distribution and the percentile's name
+	latency, percentile string
+	limit               bool
+}
+
+// resultTable lists a group's cases with their metrics and ratios.
+func resultTable(g group) table {
+	t := table{Caption: caption(g), Columns: []column{{Head: "case"}}}
+	columns := resultColumns(g)
+	for _, c := range columns {
+		t.Columns = append(t.Columns, c.column)
+		t.Legend = t.Legend || c.ratio
+	}
+	for _, c := range g.Cases {
+		row := []cell{{Text: label(c)}}
+		for i, col := range columns {
+			switch {
+			case c.Status != results.CaseMeasured && i == 0:
+				reason := c.Reason
+				if reason == "" {
+					reason = "no reason was recorded"
+				}
+				mark := t.note(string(c.Status) + ": " + reason)
+				row = append(row, mark)
+			case c.Status != results.CaseMeasured:
+				row = append(row, cell{})
+			default:
+				row = append(row, t.cell(g, c, col))
+			}
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
+}
+
+// cell fills one cell of a result table.
+func (t *table) cell(g group, c *results.CaseSummary, col measureColumn) cell {
+	switch {
+	case col.limit:
+		return cell{Text: c.Bottleneck}
+	case col.latency != "":
+		v := percentile(c.LatencyNS[col.latency], col.percentile)
+		n, ok := v.Get()
+		if !ok {
+			return t.note(v.Why())
+		}
+		return cell{Text: significant(float64(n)/col.unit.Size, 3)}
+	case col.ratio:
+		w, _ := word(col.metric)
+		for _, p := range g.Pairs {
+			if cmp, ok := p.find(col.metric); ok && p.Case == c {
+				return ratioCell(cmp, w.HigherBetter || col.metric == results.MetricIOPS)
+			}
+		}
+		for _, p := range g.Pairs {
+			if _, ok := p.find(col.metric); ok && p.Baseline == c {
+				return cell{Text: "baseline", Tone: dimTone}
+			}
+		}
+		return cell{}
+	}
+	m, ok := metric(c, col.metric)
+	if !ok {
+		why := c.Metrics[col.metric].Why()
+		if col.spread {
+			return cell{}
+		}
+		return t.note(why)
+	}
+	if col.spread {
+		return cell{Text: halfWidth(m.Median, m.Low, m.High), Tone: dimTone}
+	}
+	return cell{Text: col.unit.scaled(m.Median)}
+}
+
+// percentile picks a percentile by its name.
+func percentile(l results.Latency, name string) measured.Int {
+	switch name {
+	case "p50":
+		return l.P50
+	case "p90":
+		return l.P90
+	case "p99":
+		return l.P99
+	case "p99.9":
+		return l.P999
+	case "p99.99":
+		return l.P9999
+	}
+	return l.Max
+}
+
+// resultColumns chooses the columns of a group: what its kind is judged by, with a ratio beside each metric that was
+// compared.
+func resultColumns(g group) []measureColumn {
+	base := "× " + g.baselines()
+	compared := func(metric string) bool {
+		return slices.ContainsFunc(g.Pairs, func(p pair) bool { _, ok := p.find(metric); return ok })
+	}
+	var out []measureColumn
+	add := func(metric, head string, u unit, spare int) {
+		if !slices.ContainsFunc(g.Cases, func(c *results.CaseSummary) bool { _, ok := c.Metrics[metric]; return ok }) {
+			return
+		}
+		out = append(out, measureColumn{column: column{Head: head, Unit: u.Name, Numeric: true, Spare: spare}, metric: metric, unit: u})
+	}
+	spread := func(metric string, spare int) {
+		if len(out) > 0 && out[len(out)-1].metric == metric {
+			out = append(out, measureColumn{column: column{Head: "±", Numeric: true, Spare: spare}, metric: metric, spread: true})
+		}
+	}
+	ratio := func(metric string, spare int) {
+		if compared(metric) {
+			out = append(out, measureColumn{column: column{Head: base, Numeric: true, Spare: spare}, metric: metric, ratio: true})
+		}
+	}
+	latency := func(of, name, head string, spare int) {
+		greatest := 0.0
+		for _, c := range g.measured() {
+			if n, ok := percentile(c.LatencyNS[of], name).Get(); ok {
+				greatest = max(greatest, float64(n))
+			}
+		}
+		if greatest > 0 {
+			u := timeUnit(greatest)
+			out = append(out, measureColumn{column: column{Head: head, Unit: u.Name, Numeric: true, Spare: spare}, latency: of, percentile: name, unit: u})
+		}
+	}
+	perKiB := unit{"ns/KiB", 1}
+	switch {
+	case g.Kind == results.Write:
+		rate := rateUnitFor(min(least(g, results.MetricAccepted), least(g, results.MetricDurable)), max(greatest(g, results.MetricAccepted), greatest(g, results.MetricDurable)))
+		add(results.MetricIOPS, "writes", unit{"per s", 1}, 7)
+		add(results.MetricAccepted, "accepted", rate, 0)
+		spread(results.MetricAccepted, 5)
+		ratio(results.MetricAccepted, 0)
+		add(results.MetricDurable, "durable", rate, 0)
+		spread(results.MetricDurable, 5)
+		ratio(results.MetricDurable, 0)
+		latency("op", "p50", "write p50", 8)
+		latency("op", "p99", "write p99", 8)
+		latency("sync", "p50", "sync p50", 9)
+		latency("sync", "p99", "sync p99", 9)
+		add(results.MetricWriterCPU, "writer CPU", perKiB, 4)
+		ratio(results.MetricWriterCPU, 10)
+		add(results.MetricDeviceWrites, "device", unit{"B/B", 1}, 6)
+		add(results.MetricDeviceSettled, "device after settling", unit{"B/B", 1}, 11)
+		add(results.MetricFlushes, "flushes", unit{"per s", 1}, 6)
+	case g.Workload == "fetch":
+		add(results.MetricRequests, "requests", unit{"per s", 1}, 3)
+		add(results.MetricOffered, "offered", unit{"per s", 1}, 6)
+		fetch := timeUnit(greatest(g, results.MetricFetchP50))
+		add(results.MetricFetchP50, "p50", fetch, 0)
+		spread(results.MetricFetchP50, 5)
+		ratio(results.MetricFetchP50, 0)
+		fetch = timeUnit(greatest(g, results.MetricFetchP99))
+		add(results.MetricFetchP99, "p99", fetch, 0)
+		spread(results.MetricFetchP99, 5)
+		ratio(results.MetricFetchP99, 0)
+		latency("fetch", "p99.9", "p99.9", 2)
+		latency("fetch", "max", "max", 4)
+		add(results.MetricThroughput, "throughput", rateUnitFor(least(g, results.MetricThroughput), greatest(g, results.MetricThroughput)), 8)
+		add(results.MetricSenderCPU, "sender CPU", perKiB, 6)
+		ratio(results.MetricSenderCPU, 9)
+	default:
+		add(results.MetricThroughput, "throughput", rateUnitFor(least(g, results.MetricThroughput), greatest(g, results.MetricThroughput)), 0)
+		spread(results.MetricThroughput, 4)
+		ratio(results.MetricThroughput, 0)
+		add(results.MetricSenderCPU, "sender CPU", perKiB, 0)
+		ratio(results.MetricSenderCPU, 0)
+		add(results.MetricReceiverCPU, "receiver CPU", perKiB, 3)
+		add(results.MetricMachineCPU, "machine CPU", perKiB, 5)
+		ratio(results.MetricMachineCPU, 9)
+		latency("op", "p50", "op p50", 8)
+		latency("op", "p99", "op p99", 8)
+	}
+	return append(out, measureColumn{column: column{Head: "limited by", Spare: 7}, limit: true})
+}
+
+// greatest is the greatest median of a metric in a group.
+func greatest(g group, name string) float64 {
+	out := 0.0
+	for _, c := range g.measured() {
+		if m, ok := metric(c, name); ok {
+			out = max(out, m.Median)
+		}
+	}
+	return out
+}
+
+// least is the smallest positive median of a metric in a group; +Inf where there is none.
+func least(g group, name string) float64 {
+	out := math.Inf(1)
+	for _, c := range g.measured() {
+		if m, ok := metric(c, name); ok && m.Median > 0 {
+			out = min(out, m.Median)
+		}
+	}
+	return out
+}
+
+// evidenceTables shows what the kernel said of a group's cases.
+func evidenceTables(g group) []table {
+	cases := g.measured()
+	if len(cases) == 0 {
+		return nil
+	}
+	sides := table{Caption: g.title() + ": what each process did, per trial (medians)", Columns: []column{
+		{Head: "case"}, {Head: "side"}, {Head: "system calls"}, {Head: "crossings", Unit: "per chunk", Numeric: true},
+		{Head: "switches", Unit: "voluntary", Numeric: true}, {Head: "switches", Unit: "involuntary", Numeric: true},
+		{Head: "faults", Unit: "minor", Numeric: true}, {Head: "faults", Unit: "major", Numeric: true},
+	}}
+	if g.Kind == results.Write {
+		sides.Columns[3].Unit = "per block"
+	}
+	for _, c := range cases {
+		for _, name := range []string{"sender", "receiver", "writer"} {
+			e, ok := c.Evidence.Sides[name]
+			if !ok {
+				continue
+			}
+			sides.Rows = append(sides.Rows, []cell{
+				{Text: label(c)}, {Text: name}, sides.syscalls(c, e),
+				valueCell(&sides, e.CrossingsPerChunk, func(f float64) string { return significant(f, 3) }),
+				valueCell(&sides, e.VoluntarySwitches, formatCount), valueCell(&sides, e.InvoluntarySwitches, formatCount),
+				valueCell(&sides, e.MinorFaults, formatCount), valueCell(&sides, e.MajorFaults, formatCount),
+			})
+		}
+	}
+	var out []table
+	if len(sides.Rows) > 0 {
+		out = append(out, sides)
+	}
+	return append(out, busyTable(g, cases), cacheTable(g, cases))
+}
+
+// syscalls writes the system calls of a trial per chunk or block, with their source as a note.
+func (t *table) syscalls(c *results.CaseSummary, e results.SideEvidence) cell {
+	if len(e.Syscalls) == 0 {
+		why := e.SyscallsSource
+		if why == "" {
+			why = "no system calls were counted"
+		}
+		return t.note(why)
+	}
+	size := c.Params.ChunkBytes
+	if c.Kind == results.Write {
+		size = c.Params.BlockBytes
+	}
+	var names []string
+	for name := range e.Syscalls {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	var parts []string
+	for _, name := range names {
+		text := name + " " + formatCount(e.Syscalls[name])
+		if size > 0 && c.BytesPerTrial > 0 {
+			text += fmt.Sprintf(" (%s a chunk)", significant(float64(e.Syscalls[name])*float64(size)/float64(c.BytesPerTrial), 3))
+			if c.Kind == results.Write {
+				text = strings.Replace(text, "a chunk", "a block", 1)
+			}
+		}
+		parts = append(parts, text)
+	}
+	out := strings.Join(parts, ", ")
+	if e.SyscallsSource != "" {
+		source := "system calls from: " + e.SyscallsSource
+		if !slices.Contains(t.Notes, source) {
+			t.Notes = append(t.Notes, source)
+		}
+		out += fmt.Sprintf(" [%d]", slices.Index(t.Notes, source)+1)
+	}
+	return cell{Text: out}
+}
+
+// valueCell writes a reading, or refers to the reason for which there is none.
+func valueCell[N measured.Number](t *table, v measured.Value[N], format func(N) string) cell {
+	n, ok := v.Get()
+	if !ok {
+		return t.note(v.Why())
+	}
+	return cell{Text: format(n)}
+}
+
+// busyTable shows how busy everything was that could have been the limit.
+func busyTable(g group, cases []*results.CaseSummary) table {
+	t := table{Caption: g.title() + ": share of the timed span for which each was busy, and the limit it points to", Columns: []column{{Head: "case"}}}
+	names := []string{"sender", "receiver", "writer", "machine", "disk"}
+	names = slices.DeleteFunc(names, func(name string) bool {
+		return !slices.ContainsFunc(cases, func(c *results.CaseSummary) bool { _, ok := c.Evidence.BusyShare[name]; return ok })
+	})
+	for _, name := range names {
+		t.Columns = append(t.Columns, column{Head: name, Unit: "busy", Numeric: true})
+	}
+	t.Columns = append(t.Columns, column{Head: "limited by"}, column{Head: "checked"})
+	for _, c := range cases {
+		row := []cell{{Text: label(c)}}
+		for _, name := range names {
+			v, ok := c.Evidence.BusyShare[name]
+			if !ok {
+				v = measured.Unavailable[float64]("not recorded")
+			}
+			row = append(row, valueCell(&t, v, formatShare))
+		}
+		limit := c.Bottleneck
+		if limit == "" {
+			limit = results.LimitNotShown
+		}
+		t.Rows = append(t.Rows, append(row, cell{Text: limit}, t.verified(c.Evidence.Verified)))
+	}
+	return t
+}
+
+// verified writes the outcome of the check of the bytes: a checksum as it is, a long reason as a note.
+func (t *table) verified(text string) cell {
+	switch {
+	case text == "":
+		return t.note("whether the bytes were checked is not recorded")
+	case len(text) > 20:
+		return t.note(text)
+	}
+	return cell{Text: text}
+}
+
+// cacheTable shows the page cache and the device.
+func cacheTable(g group, cases []*results.CaseSummary) table {
+	t := table{Caption: g.title() + ": the file in the page cache, and the device's bytes per payload byte during the timed span", Columns: []column{
+		{Head: "case"}, {Head: "in cache", Unit: "before", Numeric: true}, {Head: "in cache", Unit: "after", Numeric: true},
+		{Head: "device read", Unit: "B/B", Numeric: true}, {Head: "device write", Unit: "B/B", Numeric: true},
+	}}
+	writes := g.Kind == results.Write
+	mib := unit{"MiB", 1 << 20}
+	if writes {
+		for _, head := range []string{"dirty", "writeback"} {
+			t.Columns = append(t.Columns, column{Head: head, Unit: "MiB before", Numeric: true}, column{Head: head, Unit: "MiB after", Numeric: true})
+		}
+	}
+	bytes := func(n int64) string { return significant(float64(n)/mib.Size, 3) }
+	perByte := func(f float64) string { return significant(f, 3) }
+	for _, c := range cases {
+		e := c.Evidence
+		row := []cell{
+			{Text: label(c)}, valueCell(&t, e.ResidentBefore, formatShare), valueCell(&t, e.ResidentAfter, formatShare),
+			valueCell(&t, e.DeviceReadBytesPerByte, perByte), valueCell(&t, e.DeviceWriteBytesPerByte, perByte),
+		}
+		if writes {
+			for _, v := range []measured.Int{e.DirtyBytesBefore, e.DirtyBytesAfter, e.WritebackBytesBefore, e.WritebackBytesAfter} {
+				row = append(row, valueCell(&t, v, bytes))
+			}
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
+}
+
+// machine lists what a reader needs to judge the numbers.
+func machine(s *results.Summary) []facts {
+	h := s.Run.Host
+	text := func(v string) string {
+		if v == "" {
+			return "not recorded"
+		}
+		return v
+	}
+	list := func(v []string) string {
+		if len(v) == 0 {
+			return "none"
+		}
+		return strings.Join(v, ", ")
+	}
+	var cpus []string
+	for _, c := range h.CPU.AllowedCPUs {
+		cpus = append(cpus, strconv.Itoa(c))
+	}
+	system := facts{"System", []fact{
+		{"Host", text(h.Hostname)},
+		{"Kernel", strings.TrimSpace(text(h.Kernel) + ", " + h.OS + "/" + h.Arch)},
+		{"Distribution", text(h.Distro)},
+		{"Virtualization", text(h.Virtualization)},
+		{"Clock source", text(h.Clocksource)},
+		{"Run as", text(h.Privileges)},
+		{"Built with", text(h.GoVersion)},
+		{"copylab", strings.TrimSpace(text(s.Run.Tool.Version) + " " + s.Run.Tool.Commit)},
+	}}
+	cpu := facts{"CPU and memory", []fact{
+		{"CPU", text(h.CPU.Model)},
+		{"Logical cores", fmt.Sprintf("%d, of which may be used: %s", h.CPU.LogicalCores, list(cpus))},
+		{"Governor", text(h.CPU.Governor)},
+		{"Features", list(h.CPU.Features)},
+		{"Last-level cache", known(h.CPU.LastLevelSize, formatBytes)},
+		{"Load average at the start", known(h.CPU.LoadAverage1m, func(f float64) string { return significant(f, 2) })},
+		{"Mitigations in force", list(h.CPU.Mitigations)},
+		{"Memory", known(h.Memory.TotalBytes, formatBytes) + ", available " + known(h.Memory.AvailableBytes, formatBytes)},
+		{"Page", formatBytes(int64(h.Memory.PageBytes))},
+		{"Dirty limits", "background " + known(h.Memory.DirtyBackgroundLimitBytes, formatBytes) + ", hard " + known(h.Memory.DirtyLimitBytes, formatBytes)},
+		{"Transparent huge pages", text(h.Memory.TransparentHugePages)},
+	}}
+	d := h.Disk
+	device := d.Device
+	if device == "" {
+		device = "unknown: " + text(d.Why)
+	}
+	if d.Partition != "" {
+		device += ", partition " + d.Partition
+	}
+	rotational := map[string]string{"0": "no (as the kernel believes)", "1": "yes (as the kernel believes)"}[d.Rotational]
+	if rotational == "" {
+		rotational = text(d.Rotational)
+	}
+	disk := facts{"Disk", []fact{
+		{"Folder", text(d.Folder)},
+		{"Filesystem", text(d.Filesystem) + " on " + text(d.MountPoint)},
+		{"Mount options", text(d.MountOptions)},
+		{"Device", device},
+		{"Model", text(d.Model)},
+		{"Scheduler", text(d.Scheduler)},
+		{"Write cache", text(d.WriteCache)},
+		{"Forced unit access", text(d.FUA)},
+		{"Rotational", rotational},
+		{"Blocks", "logical " + known(d.LogicalBlock, formatBytes) + ", physical " + known(d.PhysicalBlock, formatBytes)},
+		{"Direct I/O alignment", "memory " + known(d.DirectMemAlign, formatBytes) + ", offset " + known(d.DirectOffsetAlign, formatBytes)},
+		{"Size", known(d.SizeBytes, formatBytes) + ", free " + known(d.FreeBytes, formatBytes)},
+	}}
+	if d.InMemory {
+		disk.Items = append(disk.Items, fact{"In memory", "this filesystem has no disk"})
+	}
+	out := []facts{system, cpu, disk}
+	if len(h.Settings) > 0 {
+		settings := facts{Heading: "Kernel settings"}
+		for _, name := range sortedKeys(h.Settings) {
+			settings.Items = append(settings.Items, fact{name, text(h.Settings[name])})
+		}
+		out = append(out, settings)
+	}
+	if sockets := caseSettings(s); len(sockets.Items) > 0 {
+		out = append(out, sockets)
+	}
+	return out
+}
+
+// caseSettings lists what the kernel reported of the sockets and files of the cases, by value.
+func caseSettings(s *results.Summary) facts {
+	out := facts{Heading: "Sockets and files"}
+	type entry struct{ name, value string }
+	by := map[entry][]string{}
+	var order []entry
+	cases := 0
+	for i := range s.Cases {
+		c := &s.Cases[i]
+		if len(c.Evidence.Settings) > 0 {
+			cases++
+		}
+		for _, name := range sortedKeys(c.Evidence.Settings) {
+			e := entry{name, c.Evidence.Settings[name]}
+			if by[e] == nil {
+				order = append(order, e)
+			}
+			by[e] = append(by[e], label(c))
+		}
+	}
+	slices.SortStableFunc(order, func(a, b entry) int { return strings.Compare(a.name, b.name) })
+	for _, e := range order {
+		value := e.value
+		switch {
+		case len(by[e]) == cases:
+		case len(by[e]) <= 3:
+			value += " (" + strings.Join(by[e], ", ") + ")"
+		default:
+			value += fmt.Sprintf(" (%d of %d cases)", len(by[e]), cases)
+		}
+		out.Items = append(out.Items, fact{e.name, value})
+	}
+	return out
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// toolCost lists what copylab itself adds to each operation.
+func toolCost(s *results.Summary) facts {
+	ns := func(f float64) string { return significant(f, 3) + " ns" }
+	return facts{"What the tool itself costs", []fact{
+		{"One operation of the null path", known(s.Tool.NullPathNS, ns)},
+		{"One operation of the null writer", known(s.Tool.NullWriterNS, ns)},
+		{"Clock read (part of both)", known(s.Tool.ClockReadNS, ns)},
+		{"Histogram record (part of both)", known(s.Tool.HistogramNS, ns)},
+	}}
+}
+
+// command is the command line that measures the same again: the arguments as given, with the seed that was used.
+func command(r results.RunSummary) string {
+	args := r.Args
+	if len(args) > 0 && (args[0] == "copylab" || strings.HasSuffix(args[0], "/copylab")) {
+		args = args[1:]
+	}
+	if len(args) == 0 || args[0] != "run" {
+		args = append([]string{"run"}, args...)
+	}
+	args = slices.Clone(args)
+	for i := 0; i < len(args); i++ { // the old run's folder is taken
+		if strings.HasPrefix(args[i], "--out=") {
+			args = slices.Delete(args, i, i+1)
+		} else if args[i] == "--out" {
+			args = slices.Delete(args, i, min(i+2, len(args)))
+		}
+	}
+	has := func(flag string) bool {
+		return slices.ContainsFunc(args, func(a string) bool { return a == flag || strings.HasPrefix(a, flag+"=") })
+	}
+	if len(args) == 1 && r.Scenario != "" {
+		args = append(args, r.Scenario)
+	}
+	if r.Effort != "" && !has("--effort") {
+		args = append(args, "--effort", r.Effort)
+	}
+	if !has("--seed") {
+		args = append(args, "--seed", strconv.FormatUint(r.Seed, 10))
+	}
+	for i, a := range args {
+		if a == "" || strings.ContainsAny(a, " \t\n'\"\\$`*?[]{}()<>|&;#~!") {
+			args[i] = "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
+		}
+	}
+	return "copylab " + strings.Join(args, " ")
+}

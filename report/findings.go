@@ -1,0 +1,707 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"copylab/results"
+)
+
+// wording is how a metric is spoken of.
+type wording struct {
+	Metric       string
+	HigherBetter bool
+	Verb         string // singular: "moves"
+	Ratio        string // what follows the number: "times as many bytes per second"
+	Of           string // what joins the baseline: "as" or "of"
+	What         string // the quantity: "bytes per second"
+}
+
+// wordings lists the metrics that findings speak of, in that order. The others are in the tables only.
+func wordings() []wording {
+	return []wording{
+		{results.MetricThroughput, true, "moves", "times as many bytes per second", "as", "bytes per second"},
+		{results.MetricAccepted, true, "reaches", "times the accepted rate", "of", "the accepted rate"},
+		{results.MetricDurable, true, "reaches", "times the durable rate", "of", "the durable rate"},
+		{results.MetricFetchP50, false, "has", "times the median fetch time", "of", "the median fetch time"},
+		{results.MetricFetchP99, false, "has", "times the 99th percentile of the fetch time", "of", "the 99th percentile of the fetch time"},
+		{results.MetricRequests, true, "serves", "times as many requests per second", "as", "requests per second"},
+		{results.MetricSenderCPU, false, "takes", "times the sender's CPU per KiB", "of", "the sender's CPU per KiB"},
+		{results.MetricReceiverCPU, false, "takes", "times the receiver's CPU per KiB", "of", "the receiver's CPU per KiB"},
+		{results.MetricMachineCPU, false, "takes", "times the whole machine's CPU per KiB", "of", "the whole machine's CPU per KiB"},
+		{results.MetricWriterCPU, false, "takes", "times the writer's CPU per KiB", "of", "the writer's CPU per KiB"},
+		{results.MetricDeviceWrites, false, "sends", "times as many bytes to the device per byte written", "as", "bytes sent to the device per byte written"},
+	}
+}
+
+// word finds a metric's wording.
+func word(metric string) (wording, bool) {
+	for _, w := range wordings() {
+		if w.Metric == metric {
+			return w, true
+		}
+	}
+	return wording{}, false
+}
+
+// better says whether a verdict shows the case ahead of its baseline in this metric.
+func (w wording) better(v results.Verdict) bool {
+	return w.HigherBetter && v == results.Higher || !w.HigherBetter && v == results.Lower
+}
+
+// shown says whether a verdict claims a difference.
+func shown(v results.Verdict) bool { return v == results.Higher || v == results.Lower }
+
+// clause is "moves 1.31 times as many bytes per second", without its baseline and interval. The verb is left out where
+// the clause before had the same.
+func (w wording) clause(subject phrase, c results.Comparison, before string) string {
+	ratio, _, _ := formatRatio(c.Ratio, c.Low, c.High)
+	if before == w.Verb {
+		return ratio + " " + w.Ratio
+	}
+	return subject.verb(w.Verb) + " " + ratio + " " + w.Ratio
+}
+
+// interval is "95 % interval 1.28 to 1.35, 12 pairs"; the short form leaves out what like has the same.
+func interval(c results.Comparison, like *results.Comparison) string {
+	_, low, high := formatRatio(c.Ratio, c.Low, c.High)
+	if like != nil && like.Confidence == c.Confidence && like.Pairs == c.Pairs {
+		return low + " to " + high
+	}
+	return fmt.Sprintf("%s interval %s to %s, %s", formatConfidence(c.Confidence), low, high, plural(c.Pairs, "pair"))
+}
+
+// unshown is what is said of comparisons that show nothing: the verdict, the quantities and their intervals.
+func unshown(p pair, verdict results.Verdict) string {
+	var parts []string
+	var like *results.Comparison
+	for _, w := range wordings() {
+		c, ok := p.find(w.Metric)
+		if !ok || c.Verdict != verdict || unsaid(p, w.Metric) {
+			continue
+		}
+		ratio, _, _ := formatRatio(c.Ratio, c.Low, c.High)
+		parts = append(parts, fmt.Sprintf("%s (%s times, %s)", w.What, ratio, interval(c, like)))
+		like = &c
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	if verdict == results.NoDifference {
+		return "No difference shown in " + strings.Join(parts, ", in ") + "."
+	}
+	return "Too noisy to say for " + strings.Join(parts, ", for ") + "."
+}
+
+// unsaid says whether a pair's comparison would repeat another or say nothing of the case: a rate that is accepted and
+// durable at once, or the rate of an open loop, which is the one that was offered.
+func unsaid(p pair, metric string) bool {
+	return metric == results.MetricAccepted && sameAsDurable(p) || metric == results.MetricRequests && p.Case.Params.Loop == "open"
+}
+
+// findings says in words what a summary's comparisons allow, and nothing more.
+func findings(s *results.Summary) []string {
+	var out []string
+	for _, g := range groups(s) {
+		sweeps, rest := sweepsOf(g)
+		for _, sw := range sweeps {
+			out = append(out, sw.sentences()...)
+		}
+		for _, p := range rest {
+			if text := pairSentence(g, p); text != "" {
+				out = append(out, text)
+			}
+		}
+	}
+	return out
+}
+
+// pairSentence is everything that one pair's comparisons say.
+func pairSentence(g group, p pair) string {
+	subject, object, conditions := contrast(g, p)
+	var claims, others []string
+	var like *results.Comparison
+	verb := ""
+	for _, w := range wordings() {
+		c, ok := p.find(w.Metric)
+		if !ok || !shown(c.Verdict) || unsaid(p, w.Metric) {
+			continue
+		}
+		claim := w.clause(subject, c, verb)
+		verb = w.Verb
+		if like == nil {
+			claim += " " + w.Of + " " + object.text
+		}
+		claims = append(claims, fmt.Sprintf("%s (%s)", claim, interval(c, like)))
+		like = &c
+	}
+	for _, verdict := range []results.Verdict{results.NoDifference, results.TooNoisy} {
+		if text := unshown(p, verdict); text != "" {
+			others = append(others, text)
+		}
+	}
+	if len(claims)+len(others) == 0 {
+		return ""
+	}
+	lead := ""
+	if len(conditions) > 0 {
+		lead = sentence(strings.Join(conditions, ", ")) + ": "
+	}
+	var text string
+	if len(claims) > 0 {
+		head := subject.text
+		if lead == "" && subject.plural {
+			head = sentence(head)
+		}
+		text = lead + head + " " + joinClauses(claims) + "."
+	} else {
+		text = lead + subject.text + " against " + object.text + "."
+	}
+	for _, o := range others {
+		text += " " + o
+	}
+	if note := limitNote(g, p); note != "" {
+		text += " " + note
+	}
+	return text
+}
+
+// sameAsDurable says whether a pair's accepted and durable rates are one thing, as with O_DSYNC.
+func sameAsDurable(p pair) bool {
+	a, ok := p.find(results.MetricAccepted)
+	d, also := p.find(results.MetricDurable)
+	return ok && also && a.Ratio == d.Ratio && a.Low == d.Low && a.High == d.High
+}
+
+// joinClauses joins clauses that hold brackets: ", and " before the last.
+func joinClauses(clauses []string) string {
+	if len(clauses) == 1 {
+		return clauses[0]
+	}
+	return strings.Join(clauses[:len(clauses)-1], ", ") + ", and " + clauses[len(clauses)-1]
+}
+
+// limitNote says what limited both ends of a comparison of rates, and what follows where the sender did not.
+func limitNote(g group, p pair) string {
+	if p.Case.Bottleneck == "" || p.Baseline.Bottleneck == "" {
+		return ""
+	}
+	a, b := shortName(g, p, p.Baseline), shortName(g, p, p.Case)
+	note := fmt.Sprintf("Limited by: %s %s, %s %s.", a, p.Baseline.Bottleneck, b, p.Case.Bottleneck)
+	if p.Case.Bottleneck == p.Baseline.Bottleneck {
+		note = fmt.Sprintf("Both limited by: %s.", p.Case.Bottleneck)
+		if p.Case.Bottleneck == results.LimitNotShown {
+			note = "What limited them is not shown."
+		}
+	}
+	if g.Kind == results.Transfer {
+		said := ""
+		switch held, other := limitedElsewhere(p.Case), limitedElsewhere(p.Baseline); {
+		case held && other:
+			said = " So throughput can't show the difference between the senders"
+		case held || other:
+			said = " So throughput can't show the whole difference between the senders"
+		default:
+			return note
+		}
+		if c, ok := p.find(results.MetricSenderCPU); ok && shown(c.Verdict) {
+			said += "; their CPU per KiB can"
+		}
+		note += said + "."
+	}
+	return note
+}
+
+// shortName names one end of a pair by the first thing that tells it from the other.
+func shortName(g group, p pair, c *results.CaseSummary) string {
+	if p.Case.Params.Path != p.Baseline.Params.Path {
+		return c.Params.Path
+	}
+	if p.Case.Params.Pattern != p.Baseline.Params.Pattern {
+		return c.Params.Pattern
+	}
+	for _, d := range dimensions() {
+		if d.of(p.Case.Params) != d.of(p.Baseline.Params) {
+			return d.of(c.Params)
+		}
+	}
+	return label(c)
+}
+
+// sweep is one path against another over several chunk sizes, everything else being equal.
+type sweep struct {
+	group           group
+	subject, object phrase
+	conditions      []string
+	pairs           []pair // by rising chunk size
+}
+
+// sweepsOf takes out of a group the pairs that differ in nothing but the path and are measured at three chunk sizes or
+// more. The other pairs are returned as they are.
+func sweepsOf(g group) (sweeps []sweep, rest []pair) {
+	keyed := map[string]int{}
+	var all []sweep
+	for _, p := range g.Pairs {
+		a, b := p.Case.Params, p.Baseline.Params
+		if g.Kind != results.Transfer || a.ChunkBytes != b.ChunkBytes {
+			rest = append(rest, p)
+			continue
+		}
+		a.ChunkBytes, b.ChunkBytes = 0, 0
+		key := fmt.Sprint(a, b)
+		at, ok := keyed[key]
+		if !ok {
+			at = len(all)
+			keyed[key] = at
+			subject, object, conditions := contrast(g, p)
+			conditions = slices.DeleteFunc(conditions, func(c string) bool { return strings.HasSuffix(c, " chunks") })
+			all = append(all, sweep{group: g, subject: subject, object: object, conditions: conditions})
+		}
+		all[at].pairs = append(all[at].pairs, p)
+	}
+	for _, sw := range all {
+		if len(sw.pairs) < 3 {
+			rest = append(rest, sw.pairs...)
+			continue
+		}
+		slices.SortStableFunc(sw.pairs, func(a, b pair) int {
+			return int(a.Case.Params.ChunkBytes - b.Case.Params.ChunkBytes)
+		})
+		sweeps = append(sweeps, sw)
+	}
+	return sweeps, rest
+}
+
+// payoff is the answer of a sweep for one metric.
+type payoff struct {
+	Chunk  int64   // from which on the subject is better at every size measured; 0 for none
+	Better []int64 // every size at which it is better
+	Sizes  []int64 // every size measured
+	First  results.Comparison
+	Last   results.Comparison
+}
+
+// payoff finds the smallest chunk from which on the verdict is in the subject's favour at every size measured.
+func (sw sweep) payoff(w wording) (payoff, bool) {
+	var out payoff
+	for _, p := range sw.pairs {
+		c, ok := p.find(w.Metric)
+		if !ok {
+			continue
+		}
+		size := p.Case.Params.ChunkBytes
+		if len(out.Sizes) == 0 {
+			out.First = c
+		}
+		out.Last = c
+		out.Sizes = append(out.Sizes, size)
+		if !w.better(c.Verdict) {
+			out.Chunk = 0
+			continue
+		}
+		out.Better = append(out.Better, size)
+		if out.Chunk == 0 {
+			out.Chunk = size
+		}
+	}
+	return out, len(out.Sizes) > 0
+}
+
+// sweptMetrics are the metrics of which a sweep says where they start to pay.
+func sweptMetrics(g group) []string {
+	if g.Workload == "fetch" {
+		return []string{results.MetricFetchP50, results.MetricFetchP99, results.MetricSenderCPU}
+	}
+	return []string{results.MetricThroughput, results.MetricSenderCPU, results.MetricMachineCPU}
+}
+
+// sentences says for each metric from which chunk size on the subject pays, or that it does at none.
+func (sw sweep) sentences() []string {
+	var out []string
+	for _, metric := range sweptMetrics(sw.group) {
+		w, ok := word(metric)
+		if !ok {
+			continue
+		}
+		if pay, ok := sw.payoff(w); ok {
+			out = append(out, sw.sentence(w, pay))
+		}
+	}
+	return out
+}
+
+func (sw sweep) sentence(w wording, pay payoff) string {
+	first, _, _ := formatRatio(pay.First.Ratio, pay.First.Low, pay.First.High)
+	last, low, high := formatRatio(pay.Last.Ratio, pay.Last.Low, pay.Last.High)
+	smallest, largest := pay.Sizes[0], pay.Sizes[len(pay.Sizes)-1]
+	subject, object := sw.subject.text, sw.object.text
+	text := strings.Join(append(slices.Clone(sw.conditions), "in "+w.What+", "), ", ")
+	text = sentence(strings.TrimSuffix(text, ", ")) + ", "
+	switch {
+	case pay.Chunk == smallest:
+		text += fmt.Sprintf("%s pays at every chunk size measured, from %s to %s: it beats %s at each.", subject, formatBytes(smallest), formatBytes(largest), object)
+	case pay.Chunk == largest:
+		text += fmt.Sprintf("%s is shown to beat %s only at the largest chunk size measured, %s.", subject, object, formatBytes(largest))
+	case pay.Chunk > 0:
+		text += fmt.Sprintf("%s starts to pay at %s chunks: there and at every larger size measured it beats %s.", subject, formatBytes(pay.Chunk), object)
+	case len(pay.Better) > 0:
+		text += fmt.Sprintf("%s beats %s at %s, but not at every larger size measured: there is no chunk size from which on it pays.", subject, object, joinWords(sizes(pay.Better)))
+	default:
+		text += fmt.Sprintf("%s is shown to beat %s at no chunk size measured, from %s to %s.", subject, object, formatBytes(smallest), formatBytes(largest))
+	}
+	text += fmt.Sprintf(" The ratio goes from %s at %s to %s at %s (there the %s interval is %s to %s, %s).",
+		first, formatBytes(smallest), last, formatBytes(largest), formatConfidence(pay.Last.Confidence), low, high, plural(pay.Last.Pairs, "pair"))
+	if at := sw.limitedElsewhere(); w.Metric == results.MetricThroughput && len(at) > 0 {
+		text += fmt.Sprintf(" At %s the receiver or the link limited one side or both: there throughput can't show the whole difference between the senders; their CPU per KiB can.", joinWords(sizes(at)))
+	}
+	return text
+}
+
+// limitedElsewhere lists the chunk sizes at which something other than the sender limited one of the two paths.
+func (sw sweep) limitedElsewhere() []int64 {
+	var out []int64
+	for _, p := range sw.pairs {
+		if limitedElsewhere(p.Case) || limitedElsewhere(p.Baseline) {
+			out = append(out, p.Case.Params.ChunkBytes)
+		}
+	}
+	return out
+}
+
+// limitedElsewhere says whether a transfer waited for its receiver or its link.
+func limitedElsewhere(c *results.CaseSummary) bool {
+	return c.Bottleneck == results.LimitReceiver || c.Bottleneck == results.LimitLink
+}
+
+func sizes(bytes []int64) []string {
+	var out []string
+	for _, n := range bytes {
+		out = append(out, formatBytes(n))
+	}
+	return out
+}
+
+// answer is the run's answer in one sentence: the main comparison of each part.
+func answer(s *results.Summary) string {
+	var clauses []string
+	var alone []string
+	for _, g := range groups(s) {
+		clauses = append(clauses, groupAnswer(g)...)
+		for _, c := range g.measured() {
+			if m, w, ok := mainMetric(c); ok {
+				alone = append(alone, fmt.Sprintf("%s reached %s of %s", label(c), formatRate(m.Median), w))
+			}
+		}
+	}
+	switch {
+	case len(clauses) > 0:
+		return "On this machine, " + strings.Join(clauses, "; ") + "."
+	case len(alone) == 0:
+		return "Nothing could be measured, so there is no answer."
+	case len(alone) > 3:
+		return fmt.Sprintf("%s were measured and none could be compared; the table has their numbers.", sentence(plural(len(alone), "case")))
+	}
+	return "On this machine, " + strings.Join(alone, "; ") + "; there was nothing to compare."
+}
+
+// mainMetric is the rate by which a case is judged first.
+func mainMetric(c *results.CaseSummary) (results.Metric, string, bool) {
+	for _, m := range []struct{ name, word string }{
+		{results.MetricThroughput, "throughput"},
+		{results.MetricAccepted, "accepted rate"},
+		{results.MetricDurable, "durable rate"},
+	} {
+		if v, ok := metric(c, m.name); ok {
+			return v, m.word, true
+		}
+	}
+	return results.Metric{}, "", false
+}
+
+// metric returns a case's metric if it was measured.
+func metric(c *results.CaseSummary, name string) (results.Metric, bool) {
+	m, ok := c.Metrics[name]
+	return m, ok && m.Why() == "" && c.Status == results.CaseMeasured
+}
+
+// groupAnswer is the clauses that a group adds to the answer.
+func groupAnswer(g group) []string {
+	sweeps, rest := sweepsOf(g)
+	var out []string
+	for _, sw := range sweeps {
+		if c := sw.answer(); c != "" {
+			out = append(out, c)
+		}
+		if len(out) == 2 {
+			return out
+		}
+	}
+	if g.Kind == results.Write {
+		return append(out, writeAnswer(g, rest)...)
+	}
+	metrics := []string{results.MetricThroughput, results.MetricSenderCPU}
+	if g.Workload == "fetch" {
+		metrics = []string{results.MetricFetchP50, results.MetricFetchP99}
+	}
+	if p, of, ok := mainPair(rest, metrics[0]); ok {
+		text := pairAnswer(g, p, metrics)
+		if of > 2 {
+			text += fmt.Sprintf(" (the clearest gain of %d comparisons)", of)
+		}
+		out = append(out, text)
+	}
+	return out
+}
+
+// mainPair picks the pair that an answer speaks of: the one with the clearest gain in the metric, else the first
+// headline, else the first. of is the number of pairs that a gain was chosen from, 0 where none was.
+func mainPair(pairs []pair, metric string) (main pair, of int, ok bool) {
+	w, _ := word(metric)
+	best, found, bestRatio := pair{}, false, 0.0
+	for _, p := range pairs {
+		c, ok := p.find(metric)
+		if !ok || p.Baseline != pairs[0].Baseline {
+			continue // only what has one baseline can be ranked
+		}
+		of++
+		if !w.better(c.Verdict) {
+			continue
+		}
+		gain := c.Ratio
+		if !w.HigherBetter {
+			gain = -c.Ratio
+		}
+		if !found || gain > bestRatio {
+			best, found, bestRatio = p, true, gain
+		}
+	}
+	if found {
+		return best, of, true
+	}
+	if at := slices.IndexFunc(pairs, pair.headline); at >= 0 {
+		return pairs[at], 0, true
+	}
+	if len(pairs) > 0 {
+		return pairs[0], 0, true
+	}
+	return pair{}, 0, false
+}
+
+// pairAnswer is one pair's clause: the first metric with its baseline, the others after it.
+func pairAnswer(g group, p pair, metrics []string) string {
+	subject, object, conditions := contrast(g, p)
+	var parts []string
+	claimed := false
+	var last results.Verdict
+	for _, m := range metrics {
+		w, ok := word(m)
+		c, has := p.find(m)
+		if !ok || !has {
+			continue
+		}
+		if !shown(c.Verdict) && c.Verdict == last {
+			parts[len(parts)-1] += " or in " + w.What
+			continue
+		}
+		last = c.Verdict
+		switch {
+		case shown(c.Verdict) && !claimed:
+			parts = append(parts, subject.text+" "+w.clause(subject, c, "")+" "+w.Of+" "+object.text)
+			claimed = true
+		case shown(c.Verdict):
+			parts = append(parts, w.clause(subject, c, ""))
+		case c.Verdict == results.NoDifference:
+			parts = append(parts, fmt.Sprintf("no difference is shown between %s and %s in %s", subject.text, object.text, w.What))
+		default:
+			parts = append(parts, fmt.Sprintf("the run is too noisy to say how %s and %s differ in %s", subject.text, object.text, w.What))
+		}
+	}
+	text := strings.Join(parts, " and ")
+	if len(conditions) > 0 && text != "" {
+		text = strings.Join(conditions, ", ") + ", " + text
+	}
+	return text
+}
+
+// writeAnswer speaks of at most two pairs: one whose writes need not be durable, one whose must.
+func writeAnswer(g group, pairs []pair) []string {
+	var out []string
+	durable := func(p pair) bool {
+		return p.Case.Params.Sync != "none" && p.Case.Params.Sync != "" || strings.Contains(p.Case.Params.Method, "dsync")
+	}
+	if at := slices.IndexFunc(pairs, func(p pair) bool {
+		_, ok := p.find(results.MetricAccepted)
+		return ok && !durable(p)
+	}); at >= 0 {
+		out = append(out, pairAnswer(g, pairs[at], []string{results.MetricAccepted}))
+	}
+	if at := slices.IndexFunc(pairs, func(p pair) bool {
+		_, ok := p.find(results.MetricDurable)
+		return ok && durable(p)
+	}); at >= 0 {
+		out = append(out, pairAnswer(g, pairs[at], []string{results.MetricDurable}))
+	}
+	if len(out) == 0 && len(pairs) > 0 {
+		if text := pairAnswer(g, pairs[0], []string{results.MetricAccepted, results.MetricDurable}); text != "" {
+			out = append(out, text)
+		}
+	}
+	return out
+}
+
+// answer is a sweep's clause.
+func (sw sweep) answer() string {
+	type where struct{ from, metrics string }
+	var parts []where
+	for _, m := range sweptMetrics(sw.group)[:2] {
+		w, _ := word(m)
+		pay, ok := sw.payoff(w)
+		if !ok {
+			continue
+		}
+		from := "at no chunk size measured"
+		switch {
+		case len(pay.Better) > 0 && pay.Chunk == 0:
+			from = "at some chunk sizes only"
+		case pay.Chunk == pay.Sizes[0]:
+			from = "at every chunk size measured"
+		case pay.Chunk > 0:
+			from = "from " + formatBytes(pay.Chunk) + " chunks on"
+		}
+		if n := len(parts); n > 0 && parts[n-1].from == from {
+			parts[n-1].metrics += " and in " + w.What
+			continue
+		}
+		parts = append(parts, where{from, "in " + w.What})
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	var texts []string
+	for _, p := range parts {
+		texts = append(texts, p.from+" "+p.metrics)
+	}
+	return strings.Join(append(slices.Clone(sw.conditions), fmt.Sprintf("%s beats %s %s", sw.subject.text, sw.object.text, strings.Join(texts, " and "))), ", ")
+}
+
+// limits says what limited the cases, most common limit first in the order of the cases.
+func limits(s *results.Summary) []string {
+	var out []string
+	for _, g := range groups(s) {
+		var order []string
+		by := map[string][]string{}
+		for _, c := range g.measured() {
+			limit := c.Bottleneck
+			if limit == "" {
+				limit = results.LimitNotShown
+			}
+			if by[limit] == nil {
+				order = append(order, limit)
+			}
+			by[limit] = append(by[limit], label(c))
+		}
+		for _, limit := range order {
+			names := joinLabels(by[limit])
+			switch n, all := len(by[limit]), len(g.measured()); {
+			case n == all && n > 2:
+				names = fmt.Sprintf("all %d cases", n)
+			case n > 6:
+				names = fmt.Sprintf("%d of %d cases", n, all)
+			}
+			out = append(out, fmt.Sprintf("%s: %s (%s)", g.title(), limit, names))
+		}
+	}
+	return out
+}
+
+// notMeasured says which cases have no numbers, and why; cases with the same reason share a line.
+func notMeasured(s *results.Summary) []string {
+	type why struct{ status, reason string }
+	var order []why
+	by := map[why][]string{}
+	for i := range s.Cases {
+		c := &s.Cases[i]
+		if c.Status == results.CaseMeasured {
+			continue
+		}
+		reason := c.Reason
+		if reason == "" {
+			reason = "no reason was recorded"
+		}
+		k := why{string(c.Status), reason}
+		if by[k] == nil {
+			order = append(order, k)
+		}
+		by[k] = append(by[k], label(c))
+	}
+	var out []string
+	for _, k := range order {
+		out = append(out, fmt.Sprintf("%s: %s: %s", joinLabels(by[k]), k.status, k.reason))
+	}
+	return out
+}
+
+// warnings lists what a reader must know before believing the numbers, the run's first, then each case's and each
+// comparison's. Cases with the same warning share a line.
+func warnings(s *results.Summary) []string {
+	out := slices.Clone(s.Warnings)
+	if s.Run.Stopped == "cut off" && !slices.ContainsFunc(out, func(w string) bool { return strings.Contains(w, "cut") }) {
+		out = append(out, "the record was cut off: it ends before the run did, and only the trials before that count")
+	}
+	var order []string
+	by := map[string][]string{}
+	add := func(name, warning string) {
+		if by[warning] == nil {
+			order = append(order, warning)
+		}
+		if !slices.Contains(by[warning], name) {
+			by[warning] = append(by[warning], name)
+		}
+	}
+	names := map[string]string{}
+	for i := range s.Cases {
+		c := &s.Cases[i]
+		names[c.ID] = label(c)
+		for _, w := range c.Warnings {
+			add(label(c), w)
+		}
+	}
+	for _, c := range s.Comparisons {
+		for _, w := range c.Warnings {
+			add(names[c.Case]+" against "+names[c.Baseline], w)
+		}
+	}
+	for _, w := range order {
+		names := by[w]
+		if len(names) > 4 {
+			names = []string{fmt.Sprintf("%d cases or comparisons", len(names))}
+		}
+		out = append(out, joinLabels(names)+": "+w)
+	}
+	return out
+}
+
+// stopped says in words why the run ended.
+func stopped(r results.RunSummary) string {
+	precision := formatPercent(r.Precision)
+	got := ""
+	if p, ok := r.PrecisionGot.Get(); ok {
+		got = fmt.Sprintf("; the widest interval of a headline ratio is ±%s", formatPercent(p))
+	}
+	switch r.Stopped {
+	case results.StopPrecise:
+		return fmt.Sprintf("stopped when every headline ratio was known to ±%s%s", precision, got)
+	case results.StopBlocks:
+		return fmt.Sprintf("stopped at the most blocks that the scenario allows, aiming at ±%s%s", precision, got)
+	case results.StopBudget:
+		return fmt.Sprintf("stopped at the time budget before ±%s was reached%s", precision, got)
+	case results.StopInterrupted:
+		return "interrupted: the numbers are those of the blocks before" + got
+	case results.StopFailed:
+		return "stopped since nothing was left to measure"
+	case "":
+		return "how it ended is not recorded"
+	}
+	return r.Stopped + got
+}

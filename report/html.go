@@ -1,0 +1,80 @@
+package report
+
+import (
+	_ "embed"
+	"fmt"
+	"html/template"
+	"io"
+	"strings"
+
+	"copylab/results"
+)
+
+//go:embed report.html.tmpl
+var htmlTemplate string
+
+//go:embed report.css
+var htmlStyle string
+
+// page is what the HTML template gets.
+type page struct {
+	document
+	Style  template.CSS
+	First  *htmlFigure
+	Rest   []htmlFigure
+	Legend string
+}
+
+// htmlFigure is a chart in an HTML page: drawn for wide and for narrow screens, of which the style shows one.
+type htmlFigure struct {
+	figure
+	Wide, Narrow template.HTML
+}
+
+// writeHTML writes report.html: one file that loads nothing and needs no script.
+func writeHTML(w io.Writer, s *results.Summary) error {
+	p := page{document: newDocument(s), Style: template.CSS(htmlStyle), Legend: legend}
+	for _, f := range figuresOf(s) {
+		large, err := f.inline(wide, f.Name)
+		if err != nil {
+			return err
+		}
+		small, err := f.inline(narrow, f.Name+"-narrow")
+		if err != nil {
+			return err
+		}
+		// Both are made by this package from escaped text.
+		p.Rest = append(p.Rest, htmlFigure{f, template.HTML(large), template.HTML(small)})
+	}
+	if len(p.Rest) > 0 {
+		p.First, p.Rest = &p.Rest[0], p.Rest[1:]
+	}
+	t, err := template.New("report").Funcs(template.FuncMap{
+		"class": func(t tone) string {
+			return map[tone]string{betterTone: "better", worseTone: "worse", dimTone: "dim"}[t]
+		},
+		"number": func(i int) int { return i + 1 },
+		"aligned": func(t table) [][]cell {
+			rows := alignRows(t)
+			out := make([][]cell, len(rows))
+			for r := range rows {
+				for c, text := range rows[r] {
+					one := cell{Text: text}
+					if c < len(t.Rows[r]) {
+						one.Tone = t.Rows[r][c].Tone
+					}
+					if t.Columns[c].Numeric {
+						// Figure spaces are as wide as digits, and browsers keep them.
+						one.Text = strings.ReplaceAll(text, " ", "\u2007")
+					}
+					out[r] = append(out[r], one)
+				}
+			}
+			return out
+		},
+	}).Parse(htmlTemplate)
+	if err != nil {
+		return fmt.Errorf("parse template: %w", err)
+	}
+	return t.Execute(w, p)
+}

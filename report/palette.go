@@ -1,0 +1,163 @@
+package report
+
+import (
+	"hash/fnv"
+	"image/color"
+	"strconv"
+	"strings"
+
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+
+	"copylab/results"
+)
+
+// The colours of everything that is not data. Ink is also the palette's black, so that it follows a dark theme.
+var (
+	ink   = color.NRGBA{0x1A, 0x1A, 0x1A, 0xFF}
+	muted = color.NRGBA{0x59, 0x59, 0x59, 0xFF}
+	rule  = color.NRGBA{0xDD, 0xDD, 0xDD, 0xFF}
+	paper = color.NRGBA{0xFF, 0xFF, 0xFF, 0xFF}
+)
+
+// The Okabe–Ito palette, whose colours people with any kind of colour vision can tell apart.
+var (
+	orange     = color.NRGBA{0xE6, 0x9F, 0x00, 0xFF}
+	skyBlue    = color.NRGBA{0x56, 0xB4, 0xE9, 0xFF}
+	green      = color.NRGBA{0x00, 0x9E, 0x73, 0xFF}
+	yellow     = color.NRGBA{0xF0, 0xE4, 0x42, 0xFF}
+	blue       = color.NRGBA{0x00, 0x72, 0xB2, 0xFF}
+	vermillion = color.NRGBA{0xD5, 0x5E, 0x00, 0xFF}
+	purple     = color.NRGBA{0xCC, 0x79, 0xA7, 0xFF}
+)
+
+// texture tells things of the same colour apart, and does so without colour: a hatch on bars, a dash on lines.
+type texture int
+
+const (
+	plainTexture texture = iota
+	slashTexture         // dashed
+	backTexture          // dotted
+	crossTexture         // dash and dot
+)
+
+// dashes is a texture on a line.
+func (t texture) dashes() []vg.Length {
+	switch t {
+	case slashTexture:
+		return []vg.Length{6, 3}
+	case backTexture:
+		return []vg.Length{1.5, 2.5}
+	case crossTexture:
+		return []vg.Length{7, 2.5, 1.5, 2.5}
+	}
+	return nil
+}
+
+// look is how one case is drawn in every chart.
+type look struct {
+	Color   color.NRGBA
+	Texture texture
+	Marker  draw.GlyphDrawer
+}
+
+// pathLook is a path's colour for ever. Paths that share a mechanism share its colour and differ in texture; a
+// path that this table does not know gets a fixed place by its name.
+func pathLook(path string) look {
+	switch path {
+	case "read-write":
+		return look{vermillion, plainTexture, draw.CircleGlyph{}}
+	case "sendfile":
+		return look{blue, plainTexture, draw.BoxGlyph{}}
+	case "mmap-write":
+		return look{green, plainTexture, draw.PyramidGlyph{}}
+	case "go-io-copy":
+		return look{skyBlue, plainTexture, draw.SquareGlyph{}}
+	case "go-copy-buffer":
+		return look{orange, plainTexture, draw.RingGlyph{}}
+	case "splice":
+		return look{purple, plainTexture, draw.TriangleGlyph{}}
+	case "null":
+		return look{ink, plainTexture, draw.PlusGlyph{}}
+	case "read-zerocopy":
+		return look{vermillion, slashTexture, draw.RingGlyph{}}
+	case "mmap-zerocopy":
+		return look{green, slashTexture, draw.TriangleGlyph{}}
+	case "uring-send", "uring-read-send":
+		return look{orange, slashTexture, draw.CircleGlyph{}}
+	case "uring-send-zc", "uring-read-send-zc":
+		return look{orange, backTexture, draw.CrossGlyph{}}
+	case "uring-splice":
+		return look{purple, slashTexture, draw.PyramidGlyph{}}
+	case "direct-read-write", "direct-write":
+		return look{vermillion, backTexture, draw.CrossGlyph{}}
+	case "direct-sendfile":
+		return look{blue, backTexture, draw.SquareGlyph{}}
+	case "tls":
+		return look{yellow, plainTexture, draw.CircleGlyph{}}
+	case "ktls-write":
+		return look{yellow, slashTexture, draw.TriangleGlyph{}}
+	case "ktls-sendfile":
+		return look{skyBlue, slashTexture, draw.BoxGlyph{}}
+	}
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(path)) // never fails
+	n := h.Sum32()
+	colors := []color.NRGBA{orange, skyBlue, green, blue, vermillion, purple, ink}
+	return look{colors[n%7], crossTexture, markers()[n/7%uint32(len(markers()))]}
+}
+
+func markers() []draw.GlyphDrawer {
+	return []draw.GlyphDrawer{draw.CircleGlyph{}, draw.BoxGlyph{}, draw.PyramidGlyph{}, draw.RingGlyph{}, draw.SquareGlyph{}, draw.TriangleGlyph{}, draw.CrossGlyph{}, draw.PlusGlyph{}}
+}
+
+// writeLook is a write's: the pattern chooses the colour, the method the texture, the sync policy the marker.
+func writeLook(p results.Params) look {
+	out := look{Color: purple, Marker: draw.CircleGlyph{}}
+	switch p.Pattern {
+	case "append":
+		out.Color = green
+	case "overwrite":
+		out.Color = skyBlue
+	case "random":
+		out.Color = vermillion
+	}
+	switch p.Method {
+	case "direct":
+		out.Texture = slashTexture
+	case "dsync":
+		out.Texture = backTexture
+	case "direct-dsync":
+		out.Texture = crossTexture
+	}
+	every, isEvery := strings.CutPrefix(p.Sync, "every=")
+	switch {
+	case p.Sync == "end":
+		out.Marker = draw.BoxGlyph{}
+	case isEvery:
+		n, err := strconv.Atoi(every)
+		out.Marker = draw.PyramidGlyph{}
+		if err == nil && n > 1 {
+			out.Marker = draw.TriangleGlyph{}
+		}
+	}
+	return out
+}
+
+// caseLook is how a case is drawn.
+func caseLook(c *results.CaseSummary) look {
+	if c.Kind == results.Write {
+		return writeLook(c.Params)
+	}
+	out := pathLook(c.Params.Path)
+	if c.Params.Cache == "cold" && out.Texture == plainTexture {
+		out.Texture = slashTexture
+	}
+	return out
+}
+
+// tint mixes a colour with paper: share 0 is paper, 1 the colour.
+func tint(c color.NRGBA, share float64) color.NRGBA {
+	mix := func(v, p uint8) uint8 { return uint8(float64(v)*share + float64(p)*(1-share) + 0.5) }
+	return color.NRGBA{mix(c.R, paper.R), mix(c.G, paper.G), mix(c.B, paper.B), 0xFF}
+}
