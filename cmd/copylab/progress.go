@@ -1,0 +1,139 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/cobra"
+
+	"copylab/results"
+	"copylab/scenarios"
+)
+
+// progress shows how a run gets on, on standard error: a bar on a terminal, plain lines elsewhere, nothing if told so.
+// It is only called between trials, so that drawing disturbs none.
+type progress struct {
+	out    io.Writer
+	quiet  bool
+	bar    *progressbar.ProgressBar // nil: plain lines
+	labels map[string]string
+	phase  results.Phase
+	block  int
+}
+
+// barSteps is how finely the bar shows the share of the time that has passed.
+const barSteps = 1000
+
+func newProgress(c *cobra.Command, o *runOptions, s *scenarios.Scenario) *progress {
+	p := &progress{out: c.ErrOrStderr(), quiet: o.quiet, labels: results.Labels(s.Cases()), block: -1}
+	if !o.quiet && !o.plain && terminal(c.OutOrStdout()) && terminal(c.ErrOrStderr()) {
+		p.bar = progressbar.NewOptions(barSteps,
+			progressbar.OptionSetWriter(p.out), progressbar.OptionSetWidth(12), progressbar.OptionSetPredictTime(false),
+			progressbar.OptionSetElapsedTime(false), progressbar.OptionClearOnFinish(),
+			progressbar.OptionSetTheme(progressbar.Theme{Saucer: "█", SaucerPadding: "░", BarStart: "", BarEnd: ""}))
+	}
+	if !p.quiet {
+		fmt.Fprintf(p.out, "%s: %s\n", s.ID, s.Question)
+	}
+	return p
+}
+
+func (p *progress) note(text string) {
+	if !p.quiet {
+		p.clear()
+		fmt.Fprintln(p.out, text)
+	}
+}
+
+func (p *progress) clear() {
+	if p.bar != nil {
+		_ = p.bar.Clear() // cosmetic
+	}
+}
+
+func (p *progress) event(e scenarios.Event) {
+	switch {
+	case e.Failed != nil:
+		p.clear()
+		fmt.Fprintf(p.out, "failed: %s: %v\n", p.label(e.Case), e.Failed)
+	case p.quiet:
+	case p.bar != nil:
+		p.bar.Describe(p.line(e))
+		done := 0.0
+		if total := e.Elapsed + e.Left; total > 0 {
+			done = float64(e.Elapsed) / float64(total)
+		}
+		_ = p.bar.Set(int(math.Min(barSteps-1, done*barSteps))) // cosmetic
+	default:
+		p.plain(e)
+	}
+}
+
+func (p *progress) done() {
+	if p.bar != nil {
+		_ = p.bar.Finish() // cosmetic
+		_ = p.bar.Clear()
+	}
+}
+
+// line is the text before the bar: what is measured, how long it takes, what is known so far.
+func (p *progress) line(e scenarios.Event) string {
+	text := fmt.Sprintf("%s %-22.22s %s left", p.stage(e), p.label(e.Case), clock(e.Left))
+	if len(e.Ratios) > 0 {
+		text += "  " + p.ratio(e.Ratios[(e.Step-1)%len(e.Ratios)])
+	}
+	return text
+}
+
+// plain prints one line a phase and one a block.
+func (p *progress) plain(e scenarios.Event) {
+	if e.Phase == p.phase && e.Block == p.block {
+		return
+	}
+	p.phase, p.block = e.Phase, e.Block
+	var ratios []string
+	for _, r := range e.Ratios {
+		ratios = append(ratios, p.ratio(r))
+	}
+	fmt.Fprintf(p.out, "%s, %s passed, about %s left", p.stage(e), clock(e.Elapsed), clock(e.Left))
+	if len(ratios) > 0 {
+		fmt.Fprintf(p.out, ": %s", strings.Join(ratios, "; "))
+	}
+	fmt.Fprintln(p.out)
+}
+
+func (p *progress) stage(e scenarios.Event) string {
+	switch e.Phase {
+	case results.PhaseTool:
+		return "tool cost"
+	case results.PhaseVerify:
+		return fmt.Sprintf("verify bytes %d/%d", e.Step, e.Steps)
+	case results.PhaseCalibrate:
+		return "calibrate"
+	case results.PhaseWarmup:
+		return "warm-up"
+	}
+	return fmt.Sprintf("block %d of %d at most", e.Block, e.Blocks)
+}
+
+func (p *progress) label(c results.Case) string {
+	if label, ok := p.labels[c.ID]; ok {
+		return label
+	}
+	return c.ID
+}
+
+func (p *progress) ratio(r results.Comparison) string {
+	name, _, _ := strings.Cut(r.Metric, "_bytes_per_second")
+	name, _, _ = strings.Cut(name, "_ns")
+	return fmt.Sprintf("%s %s ×%.2f [%.2f–%.2f]", p.labels[r.Case], strings.ReplaceAll(name, "_", " "), r.Ratio, r.Low, r.High)
+}
+
+func clock(d time.Duration) string {
+	s := int(d.Round(time.Second).Seconds())
+	return fmt.Sprintf("%d:%02d", s/60, s%60)
+}

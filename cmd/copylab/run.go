@@ -1,0 +1,207 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"copylab/report"
+	"copylab/results"
+	"copylab/scenarios"
+)
+
+type runOptions struct {
+	dir     string
+	out     string
+	to      string
+	effort  string
+	set     []string
+	seed    uint64
+	noColor bool
+	quiet   bool
+	plain   bool
+}
+
+func newRun() *cobra.Command {
+	var o runOptions
+	c := &cobra.Command{
+		Use:   "run [SCENARIO | FILE.yaml]...",
+		Short: "Measure, and write a report",
+		Long: `Runs scenarios one after another: those that ship (copylab list scenarios) or YAML files of your own.
+Without an argument it runs the tour: the read/write loop against sendfile, and random writes against appends.`,
+		Example: `  copylab run
+  copylab run sendfile-vs-read-write --effort quick
+  copylab run chunk-sizes --set transfer.chunk=4KiB,64KiB --dir /mnt/disk`,
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				args = []string{"tour"}
+			}
+			return o.run(c, args)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&o.dir, "dir", ".", "where test files live, hence which disk is measured")
+	f.StringVar(&o.out, "out", "", "where the run goes (default: runs/<UTC time>-<scenario>)")
+	f.StringVar(&o.to, "to", "", "HOST:PORT of a copylab sink")
+	f.StringVar(&o.effort, "effort", "normal", "quick, normal or thorough: ratios to 10 %, 3 % or 1 %")
+	f.StringArrayVar(&o.set, "set", nil, "KEY=VALUE: override one scenario field, e.g. transfer.chunk=4KiB,64KiB")
+	f.Uint64Var(&o.seed, "seed", 1, "decides the order of trials, the payload and random offsets")
+	f.BoolVar(&o.noColor, "no-color", false, "no colours")
+	f.BoolVar(&o.quiet, "quiet", false, "print only the folder of the run, and errors")
+	f.BoolVar(&o.plain, "plain", false, "no progress bar (automatic when standard output is not a terminal)")
+	if err := f.MarkHidden("to"); err != nil {
+		panic(err) // the flag is defined a few lines above
+	}
+	return c
+}
+
+// run runs every scenario, after all of them were found to be in order.
+func (o *runOptions) run(c *cobra.Command, names []string) error {
+	if o.to != "" {
+		return usage(errors.New("--to: sending to another host is not part of this version: leave it out to measure over loopback"))
+	}
+	effort, err := scenarios.ParseEffort(o.effort)
+	if err != nil {
+		return usage(err)
+	}
+	var todo []*scenarios.Scenario
+	for _, name := range names {
+		s, err := o.load(name, effort)
+		if err != nil {
+			return usage(err)
+		}
+		todo = append(todo, s)
+	}
+	for _, s := range todo {
+		out := o.out
+		if out != "" && len(todo) > 1 {
+			out = filepath.Join(out, s.ID)
+		}
+		if err := o.one(c, s, effort, out); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (o *runOptions) load(name string, effort scenarios.Effort) (*scenarios.Scenario, error) {
+	s, err := scenarios.Load(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Set(o.set); err != nil {
+		return nil, err
+	}
+	return s, s.SetEffort(effort)
+}
+
+// one runs one scenario into one folder.
+func (o *runOptions) one(c *cobra.Command, s *scenarios.Scenario, effort scenarios.Effort, out string) (err error) {
+	started := time.Now()
+	if err := scenarios.CheckFolder(o.dir); err != nil {
+		return usage(err)
+	}
+	if out == "" {
+		out = filepath.Join("runs", scenarios.RunID(started, s.ID))
+	}
+	record, err := createRecord(out)
+	if err != nil {
+		return usage(err)
+	}
+	defer func() { err = errors.Join(err, record.Close()) }()
+
+	program, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find copylab's own program, to start workers: %w", err)
+	}
+	show := newProgress(c, o, s)
+	execution := &scenarios.Execution{
+		Scenario: s, Dir: o.dir, Worker: []string{program, "worker"}, Effort: effort, Seed: o.seed, Tool: tool(), Args: os.Args[1:],
+		Progress: show.event, Note: show.note,
+	}
+	outcome, err := execution.Run(c.Context(), results.NewWriter(record), started)
+	show.done()
+	if outcome.End.Type == "" {
+		return errors.Join(failure(err), removeEmpty(out))
+	}
+	rendered := o.render(c, out)
+	switch {
+	case outcome.End.Reason == results.StopInterrupted:
+		fmt.Fprintf(c.ErrOrStderr(), "copylab: interrupted; what was measured until then is in %s\n", out)
+		return codeError{exitInterrupted, errors.Join(err, rendered)}
+	case errors.Join(err, rendered) != nil:
+		return errors.Join(err, rendered)
+	case outcome.Failed > 0:
+		return fmt.Errorf("%d trials failed: the report in %s says which and why", outcome.Failed, out)
+	case outcome.End.Reason == results.StopFailed:
+		return fmt.Errorf("nothing was measured: %s (%s says why for each case)", outcome.End.Detail, filepath.Join(out, "report.md"))
+	}
+	return nil
+}
+
+// failure gives an error its exit code: what the user can mend on the command line or in the scenario is wrong usage.
+func failure(err error) error {
+	var folder *scenarios.FolderError
+	var bad *scenarios.UsageError
+	switch {
+	case errors.As(err, &folder), errors.As(err, &bad):
+		return usage(err)
+	case errors.Is(err, context.Canceled):
+		return codeError{exitInterrupted, errors.New("interrupted before anything was measured")}
+	}
+	return err
+}
+
+// render writes the run's folder and prints its table.
+func (o *runOptions) render(c *cobra.Command, folder string) error {
+	summary, err := results.Load(folder)
+	if err != nil {
+		return err
+	}
+	if err := report.WriteFolder(folder, summary); err != nil {
+		return err
+	}
+	out := c.OutOrStdout()
+	if o.quiet {
+		_, err := fmt.Fprintln(out, folder)
+		return err
+	}
+	if err := report.Write(out, summary, "table", report.Options{Color: !o.noColor && colorful(out), Width: width(out)}); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "\nThe report is %s\n", filepath.Join(folder, "report.html"))
+	return err
+}
+
+// createRecord makes a run's folder and its empty record. It never writes into a run that is already there.
+func createRecord(folder string) (*os.File, error) {
+	if entries, err := os.ReadDir(folder); err == nil && len(entries) > 0 {
+		return nil, fmt.Errorf("make folder %s for the run: it is not empty: name another with --out", folder)
+	}
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return nil, fmt.Errorf("make folder for the run: %w: name another with --out", err)
+	}
+	f, err := os.OpenFile(filepath.Join(folder, results.RecordFile), os.O_CREATE|os.O_EXCL|os.O_WRONLY|os.O_APPEND, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("make record of the run: %w: name another folder with --out", err)
+	}
+	return f, nil
+}
+
+// removeEmpty removes the folder of a run that never began.
+func removeEmpty(folder string) error {
+	err := os.Remove(filepath.Join(folder, results.RecordFile))
+	if err == nil {
+		err = os.Remove(folder)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove the folder of a run that never began: %w", err)
+	}
+	return nil
+}
