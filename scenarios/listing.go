@@ -41,7 +41,7 @@ func Groups() []string { return []string{"scenarios", "paths", "receivers", "lin
 func List(group, dir string) (Listing, error) {
 	l := Listing{Schema: results.Schema}
 	if group != "" && !contains(Groups(), group) {
-		return l, &UsageError{fmt.Errorf("list %s: unknown group%s: choose one of %v", group, didYouMean(group, Groups()), Groups())}
+		return l, &UsageError{fmt.Errorf("list %s: unknown group%s", group, didYouMean(group, Groups()))}
 	}
 	want := func(g string) bool { return group == "" || group == g }
 	if want("paths") || want("scenarios") {

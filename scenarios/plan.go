@@ -120,7 +120,7 @@ func (r *resolver) plan(root *node) {
 		}
 		for _, c := range cases {
 			at, had := index[c.ID]
-			if !had {
+			if !had { // or it has the same baseline: every part has all that it could be compared with
 				index[c.ID] = len(s.cases)
 				s.cases = append(s.cases, c)
 				continue
@@ -130,9 +130,6 @@ func (r *resolver) plan(root *node) {
 				r.fail(wrong(s.Parts[i].at, "this part and an earlier one share cases, but not their receive_buffer (%s and %s): make it the same",
 					FormatSize(s.Parts[i].Transfer.ReceiveBytes), FormatSize(first.ReceiveBytes)))
 				return
-			}
-			if s.cases[at].Baseline == "" {
-				s.cases[at].Baseline = c.Baseline
 			}
 		}
 	}
@@ -383,7 +380,7 @@ func link(cases []results.Case, b []given) error {
 	anyKey := false
 	for i, c := range cases {
 		own[i] = map[string]string{}
-		isBaseline[i] = !isNull(c)
+		isBaseline[i] = true
 		var same []string
 		for _, p := range params(c.Kind, c.Params) {
 			own[i][p.name] = p.value

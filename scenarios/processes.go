@@ -282,7 +282,7 @@ func (p *Processes) expected(send worker.Send, receive worker.Receive) ([]string
 	if err != nil {
 		return nil, fmt.Errorf("verify bytes: %w", err)
 	}
-	defer f.Close() //nolint:errcheck // only read
+	defer f.Close()
 	var sums []string
 	for _, s := range shares {
 		h := xxhash.New()

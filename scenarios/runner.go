@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	"copylab/results"
@@ -368,7 +367,8 @@ func (r *Runner) left() time.Duration {
 	}
 	blocks := float64(r.Measure.MaxBlocks - r.blocks)
 	if width, ok := r.width(); ok && r.Precision > 0 {
-		need := float64(r.blocks) * (math.Pow(width/r.Precision, 2) - 1)
+		over := width / r.Precision
+		need := float64(r.blocks) * (over*over - 1)
 		blocks = min(blocks, max(0, need))
 	}
 	least := time.Duration(max(0, r.Measure.MinBlocks-r.blocks)) * r.slowest

@@ -124,6 +124,12 @@ func TestSetErrors(t *testing.T) {
 		if after := string(s.Results().Resolved); after != before {
 			t.Errorf("%q: failed, but changed the scenario to %s", sets, after)
 		}
+		if err := s.SetEffort(Normal); err != nil { // resolves it anew
+			t.Fatal(err)
+		}
+		if after := string(s.Results().Resolved); after != before {
+			t.Errorf("%q: failed, but stays in force: %s", sets, after)
+		}
 		if strings.ContainsRune(err.Error(), '\x1b') {
 			t.Errorf("%q: the error writes control characters: %q", sets, err)
 		}

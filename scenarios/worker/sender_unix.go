@@ -178,7 +178,7 @@ func (s *stream) ramp(i, streams int) error {
 	if err != nil {
 		return err
 	}
-	defer kernel.Free(buffer) //nolint:errcheck // nothing depends on it
+	defer kernel.Free(buffer)
 	binary.LittleEndian.PutUint32(buffer, uint32(i))
 	if _, err := s.socket.Write(buffer[:4]); err != nil {
 		return fmt.Errorf("open stream %d: %w", i, err)

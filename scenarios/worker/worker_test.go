@@ -256,7 +256,7 @@ func TestColdCacheThatCantBeReached(t *testing.T) {
 	if err != nil {
 		t.Skipf("use /dev/shm: %v", err)
 	}
-	defer os.Remove(f.Name()) //nolint:errcheck // nothing depends on it
+	defer os.Remove(f.Name())
 	if _, err := f.Write(make([]byte, 1<<20)); err != nil {
 		t.Fatal(err)
 	}
