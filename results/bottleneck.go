@@ -13,6 +13,8 @@ const (
 	// oneCPU bounds what a single CPU can show, with room for the clocks' differences. Above it a process ran on several,
 	// and its sum no longer tells whether any of them was full.
 	oneCPU = 1.05
+	// allBusy is the share of the whole machine's CPU time above which none was left.
+	allBusy = 0.95
 	// ownReads is the share of a cold transfer's bytes that must have come from the disk during the span before the
 	// disk is blamed: its counters are the whole machine's.
 	ownReads = 0.5
@@ -21,6 +23,7 @@ const (
 // loads are what bottleneck decides on: medians over the counted trials.
 type loads struct {
 	sender, receiver, writer measured.Float // CPU time / wall time
+	machine                  measured.Float // busy time / time of all CPUs
 	disk                     measured.Float // busy time / span
 	read, written            measured.Float // device bytes per payload byte
 	sameCPU                  bool           // sender and receiver were pinned to one CPU
@@ -40,8 +43,17 @@ func bottleneck(c Case, l loads) (limit string, warnings []string) {
 		return LimitNotShown, nil
 	}
 	if c.Kind == Write {
-		return writeBottleneck(c, l)
+		limit, warnings = writeBottleneck(c, l)
+	} else {
+		limit, warnings = transferBottleneck(c, l)
 	}
+	if busy, ok := l.machine.Get(); ok && busy >= allBusy && limit == LimitNotShown {
+		warnings = append(warnings, fmt.Sprintf("the machine's CPUs were busy for %.2f of the time, and this case's processes alone don't explain it: other programs or the kernel's own threads took part", busy))
+	}
+	return limit, warnings
+}
+
+func transferBottleneck(c Case, l loads) (limit string, warnings []string) {
 	s, sKnown := l.sender.Get()
 	r, rKnown := l.receiver.Get()
 	full := func(share float64, known bool) bool { return known && share >= limitShare && share <= oneCPU }

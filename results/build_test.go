@@ -637,6 +637,9 @@ func TestBottleneck(t *testing.T) {
 		warn string
 	}{
 		"sender":                {stream, loads{sender: f(0.9), receiver: f(0.5)}, LimitSender, ""},
+		"others":                {stream, loads{sender: f(0.4), receiver: f(0.4), machine: f(0.97)}, LimitNotShown, "other programs or the kernel's own threads"},
+		"full machine, sender":  {stream, loads{sender: f(0.95), receiver: f(0.4), machine: f(0.97)}, LimitSender, ""},
+		"writer and others":     {write("buffered"), loads{writer: f(0.4), disk: f(0.1), machine: f(1)}, LimitNotShown, "other programs or the kernel's own threads"},
 		"not quite":             {stream, loads{sender: f(0.89), receiver: f(0.89)}, LimitNotShown, ""},
 		"receiver":              {stream, loads{sender: f(0.5), receiver: f(1.01)}, LimitReceiver, ""},
 		"receiver alone known":  {stream, loads{sender: gone, receiver: f(0.95)}, LimitReceiver, ""},
@@ -704,7 +707,9 @@ func TestLabels(t *testing.T) {
 		"writes": {[]Case{write, with(write, func(c *Case) { c.Params.Pattern = "random"; c.Params.Sync = "every=16" }), with(write, func(c *Case) { c.Params.Sync = "none" })},
 			[]string{"append, sync end", "random, sync every 16", "append, no sync"}},
 		"methods": {[]Case{write, with(write, func(c *Case) { c.Params.Pattern, c.Params.Method, c.Params.Draw = "random", "direct-dsync", "uniform" })},
-			[]string{"append buffered", "random direct-dsync, uniform"}},
+			[]string{"append buffered", "random direct-dsync"}},
+		"draws": {[]Case{write, with(write, func(c *Case) { c.Params.Pattern, c.Params.Draw = "random", "uniform" }), with(write, func(c *Case) { c.Params.Pattern, c.Params.Draw = "random", "permutation" })},
+			[]string{"append", "random, uniform", "random, permutation"}},
 	} {
 		for i := range tc.cases {
 			tc.cases[i].ID = string(rune('a' + i))
@@ -751,6 +756,12 @@ func TestCaseWarnings(t *testing.T) {
 				tr.Machine.StealNS = known(100)
 			}
 		}, want: "in 1 of 6 trials (steal time, up to 0.05 of the machine's)"},
+		"steal that the trial tells of itself": {n: 6, change: func(b int, tr *Trial) {
+			if b == 2 {
+				tr.Machine.StealNS = known(100)
+				tr.Disturbed = []string{"5 % of CPU time (steal)"}
+			}
+		}, want: "1 of 6 trials were disturbed: 5 % of CPU time (steal)"},
 		"a little steal": {n: 6, change: func(_ int, tr *Trial) { tr.Machine.StealNS = known(20) }},
 		"not warm": {n: 6, change: func(b int, tr *Trial) {
 			tr.Before.Resident = known([]int64{1000, 999, 998, 400, 500, 1000}[b-1])
@@ -763,7 +774,7 @@ func TestCaseWarnings(t *testing.T) {
 			tr.Before.Resident = known(0)
 		}, want: "the hypervisor (kvm) may have had the file in its own cache"},
 		"residency unknown": {n: 6, change: func(_ int, tr *Trial) { tr.Before.Resident = notHere() }, want: "whether the file was warm could not be seen in 6 of 6 trials: not in this fixture"},
-		"coarse clock":      {n: 6, change: func(_ int, tr *Trial) { tr.Machine.ResolutionNS = 100 }, want: "machine_cpu_ns_per_kib: the kernel counts in steps that are 0.1 of a trial's time"},
+		"coarse clock":      {n: 6, change: func(_ int, tr *Trial) { tr.Machine.ResolutionNS = 200 }, want: "machine_cpu_ns_per_kib: the kernel counts in steps that are 0.2 of a trial's time"},
 		"few operations": {n: 6, change: func(_ int, tr *Trial) { tr.Latency = map[string]Histogram{"op": repeat(16, 5)} },
 			want: "latency of op: p99 needs at least 100 operations, there were 96"},
 		"latency lost": {n: 6, change: func(b int, tr *Trial) {
@@ -798,6 +809,17 @@ func TestCaseWarnings(t *testing.T) {
 				t.Errorf("warnings %q, want %q", got, tc.want)
 			}
 		})
+	}
+}
+
+func TestMergeNumbers(t *testing.T) {
+	got := mergeNumbers([]string{
+		"the sender lost its CPU 205 times", "load", "the sender lost its CPU 99 times", "the receiver lost its CPU 7 times", "load",
+		"the sender lost its CPU 603 times", "3 of 4", "3 of 5", "steal 12ms", "steal 12ms", "9999999999999999999999 times",
+	})
+	want := []string{"the sender lost its CPU 99 to 603 times", "load", "the receiver lost its CPU 7 times", "3 of 4", "3 of 5", "steal 12ms", "9999999999999999999999 times"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

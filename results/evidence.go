@@ -15,7 +15,7 @@ func (d *caseData) evidence(l loads) Evidence {
 	e := Evidence{
 		Sides: map[string]SideEvidence{},
 		BusyShare: map[string]measured.Float{
-			machine: d.medianFloat(func(t Trial) measured.Float { return share(t.Machine.BusyNS, t.Machine.TotalNS) }),
+			machine: l.machine,
 			disk:    l.disk,
 		},
 		DeviceReadBytesPerByte:  l.read,
@@ -55,6 +55,7 @@ func (d *caseData) loads() loads {
 		})
 	}
 	l := loads{
+		machine:  d.medianFloat(func(t Trial) measured.Float { return share(t.Machine.BusyNS, t.Machine.TotalNS) }),
 		disk:     d.medianFloat(func(t Trial) measured.Float { return share(t.Device.BusyNS, span(d.Kind, t)) }),
 		read:     d.medianFloat(func(t Trial) measured.Float { return perByte(t.Device.ReadBytes, t.Bytes) }),
 		written:  d.medianFloat(func(t Trial) measured.Float { return perByte(t.Device.WriteBytes, t.Bytes) }),

@@ -33,9 +33,11 @@ func label(c Case, part []Case) string {
 	}
 	out := ""
 	for _, w := range words {
+		// A parameter that some cases don't have, such as the sync call of those that never sync, tells nothing by that.
 		text, varies := w.text(c.Params), false
 		for _, other := range part {
-			varies = varies || w.text(other.Params) != text
+			theirs := w.text(other.Params)
+			varies = varies || theirs != "" && theirs != text
 		}
 		switch {
 		case !varies || text == "":

@@ -2,10 +2,14 @@ package results
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"math"
 	"math/rand/v2"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -144,6 +148,58 @@ func TestSummaryKeys(t *testing.T) {
 		}
 	}
 	walk("", s)
+}
+
+// docs/results.md explains every key that programs may meet.
+func TestEveryKeyIsDocumented(t *testing.T) {
+	doc, err := os.ReadFile("../docs/results.md")
+	if errors.Is(err, fs.ErrNotExist) {
+		t.Skip("the documentation is not beside the package")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	run, trials, end := fixtureRecord()
+	keys := map[string]bool{}
+	fetching := streamCase("fetch", "sendfile")
+	fetching.Params.Workload, fetching.Params.Loop = "fetch", "open"
+	for _, c := range append(slices.Clone(run.Cases), fetching) {
+		for _, m := range c.metrics() {
+			keys[m.name] = true
+		}
+	}
+	b := NewBuilder(run)
+	for _, tr := range trials {
+		b.Add(tr)
+	}
+	var walk func(v any)
+	walk = func(v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			for k, child := range v {
+				// What is below them is named by the host, the scenario and the kernel.
+				if keys[k] = true; k != "host" && k != "resolved" && k != "syscalls" && k != "settings" {
+					walk(child)
+				}
+			}
+		case []any:
+			for _, child := range v {
+				walk(child)
+			}
+		}
+	}
+	for _, v := range []any{b.Summary(&end), run, trials, end} {
+		var generic any
+		if err := json.Unmarshal(must(json.Marshal(v)), &generic); err != nil {
+			t.Fatal(err)
+		}
+		walk(generic)
+	}
+	for _, k := range slices.Sorted(maps.Keys(keys)) {
+		if !regexp.MustCompile(`[` + "`" + `."]` + regexp.QuoteMeta(k) + `[` + "`" + `."]`).Match(doc) {
+			t.Errorf("docs/results.md does not explain %q", k)
+		}
+	}
 }
 
 // checkSummary holds what must be true of every summary, whatever the record.

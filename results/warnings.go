@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"copylab/results/host"
@@ -19,7 +20,7 @@ const (
 	// stealShare of the machine's time, taken by the hypervisor, marks a trial.
 	stealShare = 0.01
 	// coarseShare of the span is what the steps of /proc/stat may be before its readings are called coarse.
-	coarseShare = 0.05
+	coarseShare = 0.1
 	// tooFastFlush is less than any medium takes: flash programs a page in some hundred µs. Drives whose cache survives
 	// a power cut do answer faster, but those say that they have no write-back cache.
 	tooFastFlush = 20 * time.Microsecond
@@ -100,29 +101,70 @@ func (d *caseData) conditionWarnings(machine host.Host) []string {
 func (d *caseData) disturbanceWarnings() []string {
 	var out []string
 	disturbed, stolen, most := 0, 0, 0.0
-	var by []string
+	var all []string
 	for _, p := range d.points {
 		if len(p.Disturbed) > 0 {
 			disturbed++
 		}
-		for _, what := range p.Disturbed {
-			if !slices.Contains(by, what) {
-				by = append(by, what)
-			}
-		}
+		all = append(all, p.Disturbed...)
 		if s, ok := share(p.Machine.StealNS, p.Machine.TotalNS).Get(); ok && s > stealShare {
 			stolen++
 			most = max(most, s)
 		}
 	}
 	if disturbed > 0 {
-		out = append(out, fmt.Sprintf("%d of %d trials were disturbed: %s", disturbed, len(d.points), joinFew(by, "; ")))
+		out = append(out, fmt.Sprintf("%d of %d trials were disturbed: %s", disturbed, len(d.points), joinFew(mergeNumbers(all), "; ")))
 	}
-	if stolen > 0 {
+	told := slices.ContainsFunc(all, func(s string) bool { return strings.Contains(s, "steal") })
+	if stolen > 0 && !told {
 		out = append(out, fmt.Sprintf("the hypervisor gave the CPUs to others in %d of %d trials (steal time, up to %.2f of the machine's)", stolen, len(d.points), most))
 	}
 	return out
 }
+
+// mergeNumbers puts sentences together that differ only in one whole number, which becomes a range: "lost its CPU 3 times"
+// and "lost its CPU 5 times" are "lost its CPU 3 to 5 times". The order is that of their first appearance.
+func mergeNumbers(sentences []string) []string {
+	type group struct {
+		before, after string
+		low, high     int64
+		number        bool
+	}
+	var groups []*group
+	byKey := map[string]*group{}
+	for _, s := range sentences {
+		g := &group{before: s}
+		start := strings.IndexAny(s, digits)
+		if start >= 0 {
+			rest := strings.TrimLeft(s[start:], digits)
+			n, err := strconv.ParseInt(s[start:len(s)-len(rest)], 10, 64)
+			if err == nil && !strings.ContainsAny(rest, digits) {
+				g = &group{before: s[:start], after: rest, low: n, high: n, number: true}
+			}
+		}
+		key := fmt.Sprintf("%q %v %q", g.before, g.number, g.after)
+		if had, ok := byKey[key]; ok {
+			had.low, had.high = min(had.low, g.low), max(had.high, g.high)
+			continue
+		}
+		byKey[key] = g
+		groups = append(groups, g)
+	}
+	var out []string
+	for _, g := range groups {
+		switch {
+		case !g.number:
+			out = append(out, g.before)
+		case g.low == g.high:
+			out = append(out, fmt.Sprintf("%s%d%s", g.before, g.low, g.after))
+		default:
+			out = append(out, fmt.Sprintf("%s%d to %d%s", g.before, g.low, g.high, g.after))
+		}
+	}
+	return out
+}
+
+const digits = "0123456789"
 
 // cacheWarnings hold the cache state that was asked for against the one that was found before each trial.
 func (d *caseData) cacheWarnings(machine host.Host) []string {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/cespare/xxhash/v2"
@@ -74,7 +75,7 @@ func (p *Processes) Prepare(ctx context.Context, cases []results.Case) error {
 	for _, size := range fixed {
 		need += size
 	}
-	if err := host.RoomFor(p.Scratch.Dir, need); err != nil {
+	if err := host.RoomFor(filepath.Dir(p.Scratch.Dir), need); err != nil { // the folder that the user knows
 		return err
 	}
 	fixed[toolFile] = toolFileBytes

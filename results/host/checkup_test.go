@@ -155,6 +155,45 @@ func TestCheckupOfThisMachine(t *testing.T) {
 	}
 }
 
+func TestOnBattery(t *testing.T) {
+	type supply map[string]string
+	mains := func(online string) supply { return supply{"type": "Mains", "online": online} }
+	battery := func(status string) supply { return supply{"type": "Battery", "status": status} }
+	mouse := supply{"type": "Battery", "scope": "Device", "status": "Discharging"}
+	for _, tt := range []struct {
+		name             string
+		supplies         []supply
+		onBattery, found bool
+	}{
+		{"nothing", nil, false, false},
+		{"desktop with a mouse", []supply{mouse}, false, false},
+		{"unplugged", []supply{mains("0"), battery("Discharging")}, true, true},
+		{"plugged, charging", []supply{mains("1"), battery("Charging")}, false, true},
+		{"plugged, but the charger is too weak", []supply{battery("Discharging"), mains("1")}, false, true},
+		{"no word of the mains", []supply{battery("Discharging")}, true, true},
+		{"full", []supply{mains("0"), battery("Full")}, false, true},
+	} {
+		fs := FS{Sys: t.TempDir()}
+		if err := os.MkdirAll(fs.sys("class/power_supply"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		for i, s := range tt.supplies {
+			dir := fs.sys("class/power_supply", string(rune('A'+i)))
+			if err := os.Mkdir(dir, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			for name, text := range s {
+				if err := os.WriteFile(dir+"/"+name, []byte(text+"\n"), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if got, found, err := fs.onBattery(); got != tt.onBattery || found != tt.found || err != nil {
+			t.Errorf("%s: got %v, %v, %v", tt.name, got, found, err)
+		}
+	}
+}
+
 func TestBusiest(t *testing.T) {
 	first := map[int]processTime{1: {"init", 5, 100}, 20: {"idle", 6, 100}, 30: {"old", 7, 100}, 40: {"burner", 8, 100}, os.Getpid(): {"self", 9, 0}}
 	second := map[int]processTime{1: {"init", 5, 101}, 20: {"idle", 6, 100}, 30: {"new", 77, 190}, 40: {"burner", 8, 110}, 50: {"fresh", 9, 50}, os.Getpid(): {"self", 9, 99}}

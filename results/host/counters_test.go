@@ -232,14 +232,14 @@ func TestCountersAllocateNothing(t *testing.T) {
 		t.Skip("needs /proc")
 	}
 	c := openCounters(t, System(), "")
-	for name, read := range map[string]func(){"Before": c.Before, "After": c.After, "Settled": c.Settled} {
+	for i, read := range []func(){c.Before, c.After, c.Settled} {
 		if n := testing.AllocsPerRun(100, read); n != 0 {
-			t.Errorf("%s allocates %v times", name, n)
+			t.Errorf("reading %d allocates %v times", i, n)
 		}
 	}
-	want := c.Machine()
-	if _, ok := want.BusyNS.Get(); !ok {
-		t.Errorf("busy time: %v", want.BusyNS)
+	// They did read something.
+	if m := c.Machine(); m.Switches.Why() != "" {
+		t.Errorf("switches: %v", m.Switches)
 	}
 }
 

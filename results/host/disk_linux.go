@@ -1,7 +1,7 @@
 package host
 
 import (
-	"fmt"
+	"errors"
 	iofs "io/fs"
 	"os"
 	"path/filepath"
@@ -50,7 +50,7 @@ func unnamedFile(dir string) (*os.File, error) {
 		return nil, err
 	}
 	if err := os.Remove(f.Name()); err != nil {
-		return nil, fmt.Errorf("%w (close: %v)", err, f.Close())
+		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
 }

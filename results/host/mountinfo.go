@@ -152,7 +152,7 @@ func findMount(mounts []mount, at place) (mount, bool) {
 	switch {
 	case best < 0:
 		return mount{}, false
-	case bestSame >= 0 && mounts[best].fstype != "btrfs":
+	case bestSame >= 0:
 		return mounts[bestSame], true
 	}
 	return mounts[best], true

@@ -23,10 +23,9 @@ type cpuTimes struct {
 	user, nice, system, idle, iowait, irq, softirq, steal uint64
 }
 
-// busy leaves out idle and iowait, when the CPU did nothing, and steal, when another guest of the hypervisor had it.
-func (t cpuTimes) busy() uint64 { return t.user + t.nice + t.system + t.irq + t.softirq }
-
-func (t cpuTimes) total() uint64 { return t.busy() + t.idle + t.iowait + t.steal }
+func (t cpuTimes) total() uint64 {
+	return t.user + t.nice + t.system + t.idle + t.iowait + t.irq + t.softirq + t.steal
+}
 
 // machineStat is what copylab reads of /proc/stat.
 type machineStat struct {
@@ -118,7 +117,8 @@ func grown(what string, before, after uint64, unit int64) measured.Int {
 	return measured.Known(int64(d) * unit)
 }
 
-// machineDelta is what happened between two readings of /proc/stat. Each component must have grown: a sum can hide
+// machineDelta is what happened between two readings of /proc/stat. Busy leaves out idle and iowait, when the CPU did
+// nothing, and steal, when another guest of the hypervisor had it. Each component must have grown: a sum can hide
 // that one of its parts ran backwards.
 func machineDelta(before, after machineStat) MachineDelta {
 	ns := int64(tick)

@@ -64,7 +64,7 @@ func Summarize(values []float64) Interval {
 		iv.Warnings = append(iv.Warnings, "one value has no interval")
 	case n < EnoughValues:
 		iv.Warnings = append(iv.Warnings, fmt.Sprintf(
-			"%d values are too few for a 95 %% interval (it takes %d): the smallest and the largest are shown, which hold the median with a probability of %.3g",
+			"%d values are too few for a 95 %% interval (it takes %d): the smallest and the largest are shown, which hold the median with a probability of %.4g",
 			n, EnoughValues, confidence))
 	}
 	return iv

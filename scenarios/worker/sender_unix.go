@@ -173,12 +173,12 @@ func openStream(job Send, path copypaths.Path, i int, share Share) (s *stream, e
 
 // ramp tells the receiver which stream this is and moves a few untimed bytes, by plain writes from memory whatever the path,
 // so that every path starts on a connection in the same state.
-func (s *stream) ramp(i, streams int) error {
+func (s *stream) ramp(i, streams int) (err error) {
 	buffer, err := kernel.Buffer(64 << 10)
 	if err != nil {
 		return err
 	}
-	defer kernel.Free(buffer)
+	defer func() { err = errors.Join(err, kernel.Free(buffer)) }()
 	binary.LittleEndian.PutUint32(buffer, uint32(i))
 	if _, err := s.socket.Write(buffer[:4]); err != nil {
 		return fmt.Errorf("open stream %d: %w", i, err)
