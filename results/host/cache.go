@@ -39,12 +39,6 @@ func noResidency(source string, err error) Residency {
 	return Residency{Source: source, Pages: v, Resident: v, Dirty: v, Writeback: v}
 }
 
-// pagesOf is how many pages a file of size bytes takes.
-func pagesOf(size int64) int64 {
-	page := int64(os.Getpagesize())
-	return size/page + (size%page+page-1)/page
-}
-
 // Resident tells how much of the file f is in the page cache: by cachestat(2) on Linux 6.5 and newer, else by mincore(2),
 // which knows nothing of dirty pages. Both answer only to who owns the file or may write it. f must be open for reading.
 func Resident(f *os.File) Residency { return resident(f, cacheSources()) }

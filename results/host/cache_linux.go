@@ -99,3 +99,9 @@ func control(f *os.File, fn func(fd int) error) error {
 	}
 	return inner
 }
+
+// pagesOf is how many pages a file of size bytes takes.
+func pagesOf(size int64) int64 {
+	page := int64(os.Getpagesize())
+	return size/page + (size%page+page-1)/page
+}

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"copylab/internal/kernel"
@@ -295,9 +294,4 @@ func (fs FS) noFlushes(device string) string {
 		return fmt.Sprintf("the kernel counts no flushes on %s, which has no request queue of its own", device)
 	}
 	return fmt.Sprintf("whether flushes are counted on %s can't be told: %v", device, err)
-}
-
-// deviceNumber writes st_dev the way mountinfo does.
-func deviceNumber(major, minor uint32) string {
-	return strconv.FormatUint(uint64(major), 10) + ":" + strconv.FormatUint(uint64(minor), 10)
 }

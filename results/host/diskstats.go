@@ -25,11 +25,6 @@ type diskStat struct {
 	hasFlushes       bool
 }
 
-// diskstats reads /proc/diskstats.
-func (fs FS) diskstats() (map[string]diskStat, error) {
-	return parseFile(fs.proc("diskstats"), parseDiskstats)
-}
-
 // parseDiskstats parses /proc/diskstats: 14 fields a line, 18 since Linux 4.18 (discards), 20 since 5.5 (flushes). Later
 // kernels may add more; those are passed over. The key is the device's name.
 func parseDiskstats(r io.Reader) (map[string]diskStat, error) {
