@@ -95,7 +95,9 @@ func (b barBody) draw(c draw.Canvas) {
 		c.Max.Y -= keyHeight
 	}
 	above := b.above(width)
-	if !above {
+	if above {
+		c.Min.X += 4 // half of the label of 0
+	} else {
 		c.Min.X += b.labelWidth() + 6
 	}
 	p := plot.New()
@@ -110,7 +112,7 @@ func (b barBody) draw(c draw.Canvas) {
 	if b.Log {
 		p.X.Tick.Marker = logTicks(plainNumber, int((c.Max.X-c.Min.X)/40))
 	} else {
-		p.X.Tick.Marker = niceTicks(int((c.Max.X - c.Min.X) / 60))
+		p.X.Tick.Marker = niceTicks(int((c.Max.X - c.Min.X) / 50))
 	}
 	p.Add(verticalGrid{}, barRows{b, above})
 	p.Draw(c)
@@ -121,24 +123,23 @@ func (b barBody) scale(x *plot.Axis, width vg.Length) {
 	s := textStyle(textSize, ink, false, draw.XLeft, draw.YCenter)
 	if b.Log {
 		low, high := math.Inf(1), math.Inf(-1)
-		room := vg.Length(0)
 		for _, bar := range b.Bars {
 			low, high = min(low, bar.total()), max(high, bar.end())
 			if bar.Low > 0 {
 				low = min(low, bar.Low)
 			}
-			room = max(room, s.Width(bar.Text)+12)
 		}
 		x.Scale = plot.LogScale{}
-		x.Min = low / 2
-		share := max(0.3, 1-float64(room/width))
-		x.Max = math.Exp(math.Log(x.Min) + (math.Log(high)-math.Log(x.Min))/share)
+		x.Min, x.Max = low/2, high*2
 		return
 	}
 	x.Min, x.Max = 0, 0
 	for _, bar := range b.Bars {
 		share := max(0.3, 1-float64((s.Width(bar.Text)+8)/width))
 		x.Max = max(x.Max, bar.end()/share)
+	}
+	if x.Max <= 0 {
+		x.Max = 1
 	}
 }
 
@@ -177,7 +178,7 @@ func (b barRows) Plot(c draw.Canvas, p *plot.Plot) {
 		}
 		if b.above {
 			y -= labelHeight
-			onPaper(c, over, vg.Point{X: c.Min.X + 2, Y: y + labelHeight/2 - 1}, bar.Label)
+			onPaper(c, over, vg.Point{X: c.Min.X - 2, Y: y + labelHeight/2 - 1}, bar.Label)
 		}
 		y -= rowHeight
 		mid := y + rowHeight/2
@@ -205,7 +206,15 @@ func (b barRows) Plot(c draw.Canvas, p *plot.Plot) {
 				c.StrokeLine2(whisker, hi, mid-3.5, hi, mid+3.5)
 			}
 		}
-		onPaper(c, number, vg.Point{X: end + 5, Y: mid + 1}, bar.Text)
+		at := vg.Point{X: end + 5, Y: mid + 1}
+		if room := number.Width(bar.Text) + 5; b.Log && at.X+room > c.Max.X {
+			left := bar.total() // then it stands on the dot's other side
+			if bar.Low > 0 {
+				left = min(left, bar.Low)
+			}
+			at.X = trX(left) - 4 - room
+		}
+		onPaper(c, number, at, bar.Text)
 	}
 	if !b.Log { // the line that bars start from
 		c.StrokeLine2(draw.LineStyle{Color: muted, Width: 0.8}, c.Min.X, c.Min.Y, c.Min.X, c.Max.Y)
@@ -213,15 +222,17 @@ func (b barRows) Plot(c draw.Canvas, p *plot.Plot) {
 }
 
 // fillBar fills a rectangle in a case's look.
-func fillBar(c draw.Canvas, r vg.Rectangle, l look, light bool) {
+func fillBar(c draw.Canvas, r vg.Rectangle, l look, tinted bool) {
 	fill := l.Color
-	if light {
-		fill = tint(l.Color, 0.35)
+	if tinted {
+		c.SetColor(paper)
+		c.Fill(r.Path())
+		fill = light(l.Color)
 	}
 	c.SetColor(fill)
 	c.Fill(r.Path())
 	hatch(c, r, l.Texture)
-	if light || l.Color == yellow {
+	if tinted || l.Texture != plainTexture || l.Color == yellow {
 		edge := draw.LineStyle{Color: l.Color, Width: 0.8}
 		if l.Color == yellow {
 			edge.Color = muted

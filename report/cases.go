@@ -11,6 +11,7 @@ import (
 
 // group is what one table or chart can hold: the cases of one part of a scenario that were measured in the same way.
 type group struct {
+	Name     string // title, and what tells it from the other groups of that title: "Writes, dsync"
 	Part     int
 	Kind     results.Kind
 	Workload string // stream or fetch; empty for writes
@@ -72,6 +73,52 @@ func groups(s *results.Summary) []group {
 			g.Pairs = append(g.Pairs, pair{Case: c, Baseline: b})
 		}
 		g.Pairs[at].Comparisons = append(g.Pairs[at].Comparisons, cmp)
+	}
+	nameGroups(out)
+	return out
+}
+
+// nameGroups gives each group its title, with what its cases share and those of a namesake don't.
+func nameGroups(all []group) {
+	for i := range all {
+		g := &all[i]
+		g.Name = g.title()
+		for _, d := range dimensions() {
+			own, ok := shared(g.Cases, d)
+			if !ok || own == "" || d.name == "sync" && durableMethod(g.Cases[0].Params) {
+				continue
+			}
+			for j := range all {
+				if other, ok := shared(all[j].Cases, d); j != i && all[j].title() == g.title() && (!ok || other != own) {
+					g.Name += ", " + own
+					break
+				}
+			}
+		}
+	}
+}
+
+// shared is what a dimension says of all of some cases; false where they differ.
+func shared(cases []*results.CaseSummary, d dimension) (string, bool) {
+	for _, c := range cases[1:] {
+		if d.of(c.Params) != d.of(cases[0].Params) {
+			return "", false
+		}
+	}
+	return d.of(cases[0].Params), true
+}
+
+// caseNames names each case, by ID, for lists that go across groups: its label, with its group where there are several.
+func caseNames(s *results.Summary) map[string]string {
+	all := groups(s)
+	out := map[string]string{}
+	for _, g := range all {
+		for _, c := range g.Cases {
+			out[c.ID] = label(c)
+			if len(all) > 1 {
+				out[c.ID] += " (" + strings.ToLower(g.Name[:1]) + g.Name[1:] + ")"
+			}
+		}
 	}
 	return out
 }
@@ -246,6 +293,9 @@ func common(cases []*results.CaseSummary) []string {
 		return nil
 	}
 	vary := varying(cases)
+	if durableMethod(cases[0].Params) {
+		vary["sync"] = true // "without a sync" would be true, and mislead
+	}
 	var out []string
 	for _, d := range dimensions() {
 		if v := d.of(cases[0].Params); v != "" && !vary[d.name] {
@@ -283,14 +333,6 @@ func (p phrase) verb(singular string) string {
 	return strings.TrimSuffix(singular, "s")
 }
 
-// of is the possessive: "sendfile's", "random writes'".
-func (p phrase) of() string {
-	if p.plural {
-		return p.text + "'"
-	}
-	return p.text + "'s"
-}
-
 // contrast names a case and its baseline by what tells them apart, and lists what they share though it differs
 // elsewhere in the group.
 func contrast(g group, p pair) (subject, object phrase, conditions []string) {
@@ -299,7 +341,7 @@ func contrast(g group, p pair) (subject, object phrase, conditions []string) {
 	for _, d := range dimensions() {
 		a, b := d.of(p.Case.Params), d.of(p.Baseline.Params)
 		differs[d.name] = a != b && (d.name != "draw" || a != "" && b != "")
-		alwaysSaid := g.Kind == results.Write && (d.name == "method" || d.name == "sync")
+		alwaysSaid := g.Kind == results.Write && (d.name == "method" || d.name == "sync" && !durableMethod(p.Case.Params))
 		if v := a; v != "" && !differs[d.name] && (vary[d.name] || alwaysSaid) && d.name != "path" && d.name != "pattern" {
 			conditions = append(conditions, condition(d.name, v))
 		}
@@ -310,11 +352,22 @@ func contrast(g group, p pair) (subject, object phrase, conditions []string) {
 	return transferPhrase(p.Case.Params, differs), transferPhrase(p.Baseline.Params, differs), conditions
 }
 
+// durableMethod says whether a write that has returned is durable, so that a sync policy of none is not all that there is.
+func durableMethod(p results.Params) bool {
+	return strings.Contains(p.Method, "dsync") && p.Sync == "none"
+}
+
 // condition puts a parameter's words behind a preposition: "with a warm cache", "in an open loop at 50 % …".
 func condition(dimension, words string) string {
 	switch {
-	case strings.HasPrefix(words, "with"), dimension == "method":
+	case strings.HasPrefix(words, "with"), words == "buffered":
 		return words
+	case words == "direct":
+		return "with O_DIRECT"
+	case words == "dsync":
+		return "with O_DSYNC"
+	case words == "direct-dsync":
+		return "with O_DIRECT and O_DSYNC"
 	case dimension == "link":
 		return "over " + words
 	case dimension == "loop" && strings.HasPrefix(words, "open"):

@@ -23,23 +23,28 @@ func figuresOf(s *results.Summary) []figure {
 	var out []figure
 	for _, g := range all {
 		f := figureMaker{s: s, g: g, slug: g.slug()}
-		same := 0
+		same, alike := 0, 0
 		for _, other := range all {
 			if other.slug() == g.slug() {
 				same++
 			}
+			if fileWord(other.Name) == fileWord(g.Name) {
+				alike++
+			}
 		}
-		if same > 1 {
+		if word := fileWord(g.Name); same > 1 && alike == 1 && len(word) <= 32 {
+			f.slug = word
+		} else if same > 1 {
 			f.slug += fmt.Sprintf("-%d", g.Part+1)
 		}
-		swept := f.swept()
-		if wants("sweep") && swept {
+		swept := wants("sweep") && f.swept() // curves against chunk size say what a bar for each would
+		if swept {
 			out = append(out, f.sweeps()...)
 		}
-		if wants("throughput") && !(swept && wants("sweep")) {
+		if wants("throughput") && !swept {
 			out = append(out, f.throughput()...)
 		}
-		if wants("cpu") && !(swept && wants("sweep")) {
+		if wants("cpu") && !swept {
 			out = append(out, f.cpu()...)
 		}
 		if wants("latency") {
@@ -228,9 +233,6 @@ func (f figureMaker) found(metricName, neutral string) string {
 		}
 	}
 	what := sentence(strings.TrimPrefix(w.What, "the "))
-	if len(backed) == 0 {
-		return what + ": no difference is shown in any of the " + plural(len(pairs), "comparison")
-	}
 	if len(pairs) <= 3 && f.oneBaseline(pairs) {
 		var parts []string
 		for _, p := range pairs {
@@ -244,6 +246,9 @@ func (f figureMaker) found(metricName, neutral string) string {
 			}
 		}
 		return fmt.Sprintf("%s against %s: %s", what, shortName(f.g, pairs[0], pairs[0].Baseline), strings.Join(parts, ", "))
+	}
+	if len(backed) == 0 {
+		return fmt.Sprintf("%s: none of the %d comparisons shows a difference", what, len(pairs))
 	}
 	slices.SortStableFunc(backed, func(a, b pair) int {
 		ca, _ := a.find(metricName)
@@ -261,7 +266,7 @@ func (f figureMaker) found(metricName, neutral string) string {
 	low, _, _ := formatRatio(least.Ratio, least.Low, least.High)
 	high, _, _ := formatRatio(most.Ratio, most.Low, most.High)
 	if len(backed) == 1 {
-		return fmt.Sprintf("%s: %s is at %s times its baseline; the others show no difference", what, label(backed[0].Case), low)
+		return fmt.Sprintf("%s: %s is at %s times its baseline; the others show nothing", what, label(backed[0].Case), low)
 	}
 	return fmt.Sprintf("%s: from %s (%s) to %s times the baseline (%s)", what, low, label(backed[0].Case), high, label(backed[len(backed)-1].Case))
 }
@@ -361,7 +366,7 @@ func (f figureMaker) cpu() []figure {
 	if len(f.having(main)) > 0 {
 		title = f.found(main, title)
 	}
-	how := fmt.Sprintf("CPU time of each measured process per KiB moved: medians, split into system (full colour) and user (light); whiskers are %s of the sum.", confidence(cases, sides[0].total))
+	how := fmt.Sprintf("CPU time of each measured process per KiB moved: medians, split into system (solid) and user (faint); whiskers are %s of the sum.", confidence(cases, sides[0].total))
 	return []figure{f.figure("cpu-"+f.slug, title, how, cases, data, b)}
 }
 
@@ -459,6 +464,8 @@ func (f figureMaker) sweep(name, metricName, title, axis string) (figure, bool) 
 			switch {
 			case pay.Chunk > 0 && pay.Chunk == pay.Sizes[0]:
 				headline = fmt.Sprintf("In %s, %s beats %s at every chunk size measured", what, sw.subject.text, sw.object.text)
+			case pay.Chunk == pay.Sizes[len(pay.Sizes)-1]:
+				headline = fmt.Sprintf("In %s, %s beats %s at the largest chunk size measured", what, sw.subject.text, sw.object.text)
 			case pay.Chunk > 0:
 				headline = fmt.Sprintf("In %s, %s beats %s from %s chunks on", what, sw.subject.text, sw.object.text, formatBytes(pay.Chunk))
 			default:
@@ -476,6 +483,9 @@ func (f figureMaker) sweep(name, metricName, title, axis string) (figure, bool) 
 		if len(sweeps) == 1 {
 			b.Line = float64(pay.Chunk)
 			b.Note = fmt.Sprintf("pays from %s on", formatBytes(pay.Chunk))
+			if pay.Chunk == pay.Sizes[len(pay.Sizes)-1] {
+				b.Note = "pays at " + formatBytes(pay.Chunk)
+			}
 		}
 	}
 	how := fmt.Sprintf("%s against chunk size, both axes logarithmic: medians, bands are %s; a ring marks the chunk from which on a path is shown to beat its baseline at every size measured.", title, confidence(cases, metricName))
@@ -576,24 +586,18 @@ func split(cases []*results.CaseSummary) []piece {
 			return out
 		}
 	}
+	// The first case, which most often is the baseline, stands in every part.
 	var out []piece
-	for chunk := range slices.Chunk(cases, mostCurves) {
-		out = append(out, piece{cases: chunk, suffix: fmt.Sprintf("-part-%d", len(out)+1), note: note})
+	for chunk := range slices.Chunk(cases[1:], mostCurves-1) {
+		part := append([]*results.CaseSummary{cases[0]}, chunk...)
+		out = append(out, piece{cases: part, suffix: fmt.Sprintf("-part-%d", len(out)+1), note: note})
 	}
 	return out
 }
 
 // fileWord makes a part of a file name of a text.
 func fileWord(s string) string {
-	return strings.Trim(strings.Map(func(r rune) rune {
-		switch {
-		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
-			return r
-		case r >= 'A' && r <= 'Z':
-			return r + 'a' - 'A'
-		}
-		return '-'
-	}, s), "-")
+	return strings.Join(strings.FieldsFunc(strings.ToLower(s), func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') }), "-")
 }
 
 // percentileMarks are the percentiles that tables and the axis name.
@@ -774,7 +778,7 @@ func (f figureMaker) distribution(name, key, what string, p piece) []figure {
 	title := "Most often, " + what + " takes "
 	var parts []string
 	for _, row := range data.Rows {
-		parts = append(parts, row[1].Text+" ("+row[0].Text+")")
+		parts = append(parts, "between "+row[1].Text+" ("+row[0].Text+")")
 	}
 	if len(parts) > 2 {
 		title = f.medianTitle(key, what, cases)

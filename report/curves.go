@@ -76,6 +76,7 @@ func (b curveBody) draw(c draw.Canvas) {
 		p.X.Scale = plot.LogScale{}
 	}
 	b.bounds(p)
+	p.X.Tick.Marker = roomy(p.X, inner.Max.X-inner.Min.X-36)
 	p.Y.Tick.Marker = b.YTicks(int((inner.Max.Y - inner.Min.Y) / 22))
 	p.Add(horizontalGrid{}, curvePlotter{b})
 	p.Draw(inner)
@@ -103,6 +104,36 @@ func (b curveBody) bounds(p *plot.Plot) {
 		mid := math.Sqrt(p.Y.Min * p.Y.Max)
 		p.Y.Min, p.Y.Max = mid/1.6, mid*1.6
 	}
+}
+
+// roomy keeps the labels of an axis's ticks that have room: the last, and from the first on those that don't touch.
+func roomy(a plot.Axis, width vg.Length) plot.Ticker {
+	ticks := slices.Clone(a.Tick.Marker.Ticks(a.Min, a.Max))
+	var labelled []int
+	for i, t := range ticks {
+		if !t.IsMinor() {
+			labelled = append(labelled, i)
+		}
+	}
+	place := func(i int) (left, right vg.Length) {
+		mid, half := width*vg.Length(a.Norm(ticks[i].Value)), a.Tick.Label.Width(ticks[i].Label)/2+3
+		return mid - half, mid + half
+	}
+	if len(labelled) < 3 {
+		return plot.ConstantTicks(ticks)
+	}
+	last := labelled[len(labelled)-1]
+	limit, _ := place(last)
+	_, end := place(labelled[0])
+	for _, i := range labelled[1 : len(labelled)-1] {
+		left, right := place(i)
+		if left < end || right > limit {
+			ticks[i].Label = ""
+			continue
+		}
+		end = right
+	}
+	return plot.ConstantTicks(ticks)
 }
 
 // curvePlotter draws the curves with their intervals.
@@ -232,7 +263,9 @@ func (b ridgeBody) height(width vg.Length) vg.Length {
 
 func (b ridgeBody) draw(c draw.Canvas) {
 	above := b.above(c.Max.X - c.Min.X)
-	if !above {
+	if above {
+		c.Min.X += 16 // half of a tick's label
+	} else {
 		c.Min.X += b.labelWidth() + 8
 	}
 	p := plot.New()
@@ -267,7 +300,7 @@ func (b ridgePlotter) Plot(c draw.Canvas, p *plot.Plot) {
 	for _, r := range b.Ridges {
 		if b.above {
 			y -= labelHeight
-			onPaper(c, over, vg.Point{X: c.Min.X, Y: y + labelHeight/2 - 2}, r.Label)
+			onPaper(c, over, vg.Point{X: c.Min.X - 14, Y: y + labelHeight/2 - 2}, r.Label)
 		}
 		y -= ridgeHeight
 		base, room := y+4, ridgeHeight-10

@@ -229,7 +229,11 @@ func (t *table) cell(g group, c *results.CaseSummary, col measureColumn) cell {
 	case col.limit:
 		return cell{Text: c.Bottleneck}
 	case col.latency != "":
-		v := percentile(c.LatencyNS[col.latency], col.percentile)
+		l, timed := c.LatencyNS[col.latency]
+		if !timed {
+			return t.note("this case has no " + map[string]string{"op": "operations", "sync": "syncs", "fetch": "fetches"}[col.latency] + " to time")
+		}
+		v := percentile(l, col.percentile)
 		n, ok := v.Get()
 		if !ok {
 			return t.note(v.Why())
@@ -326,7 +330,7 @@ func resultColumns(g group) []measureColumn {
 		ratio(results.MetricAccepted, 0)
 		add(results.MetricDurable, "durable", rate, 0)
 		spread(results.MetricDurable, 5)
-		ratio(results.MetricDurable, 0)
+		ratio(results.MetricDurable, 1)
 		latency("op", "p50", "write p50", 8)
 		latency("op", "p99", "write p99", 8)
 		latency("sync", "p50", "sync p50", 9)
@@ -346,7 +350,7 @@ func resultColumns(g group) []measureColumn {
 		fetch = timeUnit(greatest(g, results.MetricFetchP99))
 		add(results.MetricFetchP99, "p99", fetch, 0)
 		spread(results.MetricFetchP99, 5)
-		ratio(results.MetricFetchP99, 0)
+		ratio(results.MetricFetchP99, 1)
 		latency("fetch", "p99.9", "p99.9", 2)
 		latency("fetch", "max", "max", 4)
 		add(results.MetricThroughput, "throughput", rateUnitFor(least(g, results.MetricThroughput), greatest(g, results.MetricThroughput)), 8)
@@ -357,7 +361,7 @@ func resultColumns(g group) []measureColumn {
 		spread(results.MetricThroughput, 4)
 		ratio(results.MetricThroughput, 0)
 		add(results.MetricSenderCPU, "sender CPU", perKiB, 0)
-		ratio(results.MetricSenderCPU, 0)
+		ratio(results.MetricSenderCPU, 1)
 		add(results.MetricReceiverCPU, "receiver CPU", perKiB, 3)
 		add(results.MetricMachineCPU, "machine CPU", perKiB, 5)
 		ratio(results.MetricMachineCPU, 9)
@@ -395,7 +399,7 @@ func evidenceTables(g group) []table {
 	if len(cases) == 0 {
 		return nil
 	}
-	sides := table{Caption: g.title() + ": what each process did, per trial (medians)", Columns: []column{
+	sides := table{Caption: g.Name + ": what each process did, per trial (medians)", Columns: []column{
 		{Head: "case"}, {Head: "side"}, {Head: "system calls"}, {Head: "crossings", Unit: "per chunk", Numeric: true},
 		{Head: "switches", Unit: "voluntary", Numeric: true}, {Head: "switches", Unit: "involuntary", Numeric: true},
 		{Head: "faults", Unit: "minor", Numeric: true}, {Head: "faults", Unit: "major", Numeric: true},
@@ -475,7 +479,7 @@ func valueCell[N measured.Number](t *table, v measured.Value[N], format func(N) 
 
 // busyTable shows how busy everything was that could have been the limit.
 func busyTable(g group, cases []*results.CaseSummary) table {
-	t := table{Caption: g.title() + ": share of the timed span for which each was busy, and the limit it points to", Columns: []column{{Head: "case"}}}
+	t := table{Caption: g.Name + ": share of the timed span for which each was busy, and the limit it points to", Columns: []column{{Head: "case"}}}
 	names := []string{"sender", "receiver", "writer", "machine", "disk"}
 	names = slices.DeleteFunc(names, func(name string) bool {
 		return !slices.ContainsFunc(cases, func(c *results.CaseSummary) bool { _, ok := c.Evidence.BusyShare[name]; return ok })
@@ -515,7 +519,7 @@ func (t *table) verified(text string) cell {
 
 // cacheTable shows the page cache and the device.
 func cacheTable(g group, cases []*results.CaseSummary) table {
-	t := table{Caption: g.title() + ": the file in the page cache, and the device's bytes per payload byte during the timed span", Columns: []column{
+	t := table{Caption: g.Name + ": the file in the page cache, and the device's bytes per payload byte during the timed span", Columns: []column{
 		{Head: "case"}, {Head: "in cache", Unit: "before", Numeric: true}, {Head: "in cache", Unit: "after", Numeric: true},
 		{Head: "device read", Unit: "B/B", Numeric: true}, {Head: "device write", Unit: "B/B", Numeric: true},
 	}}
@@ -694,11 +698,14 @@ func command(r results.RunSummary) string {
 		args = append([]string{"run"}, args...)
 	}
 	args = slices.Clone(args)
-	for i := 0; i < len(args); i++ { // the old run's folder is taken
-		if strings.HasPrefix(args[i], "--out=") {
-			args = slices.Delete(args, i, i+1)
-		} else if args[i] == "--out" {
+	for i := 0; i < len(args); { // the old run's folder is taken, and how a terminal looked is of no interest
+		switch a := args[i]; {
+		case a == "--out":
 			args = slices.Delete(args, i, min(i+2, len(args)))
+		case strings.HasPrefix(a, "--out="), a == "--plain", a == "--quiet", a == "--no-color":
+			args = slices.Delete(args, i, i+1)
+		default:
+			i++
 		}
 	}
 	has := func(flag string) bool {

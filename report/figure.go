@@ -31,16 +31,14 @@ type Chart struct {
 }
 
 // Charts draws the charts that the summary's scenario asks for. A chart for which there is no data does not exist.
-func Charts(s *results.Summary) ([]Chart, error) { return render(figuresOf(s)) }
-
-func render(figures []figure) ([]Chart, error) {
+func Charts(s *results.Summary) ([]Chart, error) {
 	var out []Chart
-	for _, f := range figures {
-		svg, err := f.svg(wide, true)
+	for _, f := range figuresOf(s) {
+		svg, err := f.svg()
 		if err != nil {
 			return nil, fmt.Errorf("draw chart %s: %w", f.Name, err)
 		}
-		png, err := f.png(wide)
+		png, err := f.png()
 		if err != nil {
 			return nil, fmt.Errorf("draw chart %s: %w", f.Name, err)
 		}
@@ -91,7 +89,7 @@ func textStyle(size vg.Length, c color.Color, bold bool, x text.XAlignment, y te
 func fit(s text.Style, txt string, width vg.Length) []string {
 	var lines []string
 	line := ""
-	for _, word := range strings.Fields(txt) {
+	for _, word := range words(txt) {
 		if line != "" && s.Width(line+" "+word) > width {
 			lines, line = append(lines, line), ""
 		}
@@ -119,15 +117,19 @@ func write(c draw.Canvas, s text.Style, lines []string, x, top vg.Length) vg.Len
 // layout is where a figure's parts go.
 type layout struct {
 	title, caption []string
-	height         vg.Length
+	margin, height vg.Length
 }
 
+// layout makes room for the title, the body and, in files of their own, the caption and a margin.
 func (f figure) layout(width vg.Length, captioned bool) layout {
-	var l layout
-	l.title = fit(textStyle(titleSize, ink, true, draw.XLeft, draw.YBottom), f.Title, width-2*margin)
-	l.height = 2*margin + titleSize*1.25*vg.Length(len(l.title)) + 6 + f.body.height(width-2*margin)
+	l := layout{margin: 1}
 	if captioned {
-		l.caption = fit(textStyle(captionSize, muted, false, draw.XLeft, draw.YBottom), f.Caption, width-2*margin)
+		l.margin = margin
+	}
+	l.title = fit(textStyle(titleSize, ink, true, draw.XLeft, draw.YBottom), f.Title, width-2*l.margin)
+	l.height = 2*l.margin + titleSize*1.25*vg.Length(len(l.title)) + 6 + f.body.height(width-2*l.margin)
+	if captioned {
+		l.caption = fit(textStyle(captionSize, muted, false, draw.XLeft, draw.YBottom), f.Caption, width-2*l.margin)
 		l.height += captionSize*1.25*vg.Length(len(l.caption)) + 6
 	}
 	return l
@@ -137,21 +139,21 @@ func (f figure) layout(width vg.Length, captioned bool) layout {
 func (f figure) draw(c draw.Canvas, l layout) {
 	c.Push() // gonum's canvases start with a colour but no saved state
 	defer c.Pop()
-	x, top, bottom := c.Min.X+margin, c.Max.Y-margin, c.Min.Y+margin
+	x, top, bottom := c.Min.X+l.margin, c.Max.Y-l.margin, c.Min.Y+l.margin
 	top -= write(c, textStyle(titleSize, ink, true, draw.XLeft, draw.YBottom), l.title, x, top) + 6
 	if len(l.caption) > 0 {
 		bottom += captionSize*1.25*vg.Length(len(l.caption)) + 6
 		write(c, textStyle(captionSize, muted, false, draw.XLeft, draw.YBottom), l.caption, x, bottom-6)
 	}
 	f.body.draw(draw.Canvas{Canvas: c.Canvas, Rectangle: vg.Rectangle{
-		Min: vg.Point{X: x, Y: bottom}, Max: vg.Point{X: c.Max.X - margin, Y: top},
+		Min: vg.Point{X: x, Y: bottom}, Max: vg.Point{X: c.Max.X - l.margin, Y: top},
 	}})
 }
 
 // png draws the figure at two pixels for each pixel of the SVG.
-func (f figure) png(width vg.Length) ([]byte, error) {
-	l := f.layout(width, true)
-	c := vgimg.NewWith(vgimg.UseWH(width, l.height), vgimg.UseDPI(192), vgimg.UseBackgroundColor(paper))
+func (f figure) png() ([]byte, error) {
+	l := f.layout(wide, true)
+	c := vgimg.NewWith(vgimg.UseWH(wide, l.height), vgimg.UseDPI(192), vgimg.UseBackgroundColor(paper))
 	f.draw(draw.New(c), l)
 	var b bytes.Buffer
 	if err := (&png.Encoder{CompressionLevel: png.DefaultCompression}).Encode(&b, c.Image()); err != nil {
@@ -161,15 +163,15 @@ func (f figure) png(width vg.Length) ([]byte, error) {
 }
 
 // svg draws the figure as a document of its own: on paper, with its caption.
-func (f figure) svg(width vg.Length, captioned bool) ([]byte, error) {
-	l := f.layout(width, captioned)
-	inner, err := f.vector(width, l)
+func (f figure) svg() ([]byte, error) {
+	l := f.layout(wide, true)
+	inner, err := f.vector(wide, l)
 	if err != nil {
 		return nil, err
 	}
 	var b bytes.Buffer
 	b.WriteString(`<?xml version="1.0" encoding="UTF-8"?>` + "\n")
-	b.WriteString(f.open(width, l.height, f.Name, `xmlns="http://www.w3.org/2000/svg" `))
+	b.WriteString(f.open(wide, l.height, f.Name, `xmlns="http://www.w3.org/2000/svg" `))
 	fmt.Fprintf(&b, `<rect width="100%%" height="100%%" fill="%s"/>`+"\n", hex(paper))
 	b.Write(inner)
 	b.WriteString("</svg>\n")

@@ -341,6 +341,8 @@ func (sw sweep) sentence(w wording, pay payoff) string {
 	switch {
 	case pay.Chunk == smallest:
 		text += fmt.Sprintf("%s pays at every chunk size measured, from %s to %s: it beats %s at each.", subject, formatBytes(smallest), formatBytes(largest), object)
+	case pay.Chunk == largest && len(pay.Better) > 1:
+		text += fmt.Sprintf("%s beats %s at %s, the last of which is the largest size measured, but not at the sizes between: from where on it pays is not shown.", subject, object, joinWords(sizes(pay.Better)))
 	case pay.Chunk == largest:
 		text += fmt.Sprintf("%s is shown to beat %s only at the largest chunk size measured, %s.", subject, object, formatBytes(largest))
 	case pay.Chunk > 0:
@@ -384,15 +386,24 @@ func sizes(bytes []int64) []string {
 
 // answer is the run's answer in one sentence: the main comparison of each part.
 func answer(s *results.Summary) string {
-	var clauses []string
+	a := answering{noise: map[string][]string{}}
 	var alone []string
-	for _, g := range groups(s) {
-		clauses = append(clauses, groupAnswer(g)...)
+	all := groups(s)
+	for _, g := range all {
+		a.group(g, len(all) > 1)
 		for _, c := range g.measured() {
 			if m, w, ok := mainMetric(c); ok {
 				alone = append(alone, fmt.Sprintf("%s reached %s of %s", label(c), formatRate(m.Median), w))
 			}
 		}
+	}
+	clauses := a.clauses
+	if len(a.noisy) > 0 {
+		var parts []string
+		for _, pair := range a.noisy {
+			parts = append(parts, fmt.Sprintf("how %s differ in %s", pair, joinWords(a.noise[pair])))
+		}
+		clauses = append(clauses, "the run is too noisy to say "+strings.Join(parts, ", or "))
 	}
 	switch {
 	case len(clauses) > 0:
@@ -403,6 +414,15 @@ func answer(s *results.Summary) string {
 		return fmt.Sprintf("%s were measured and none could be compared; the table has their numbers.", sentence(plural(len(alone), "case")))
 	}
 	return "On this machine, " + strings.Join(alone, "; ") + "; there was nothing to compare."
+}
+
+// answering collects what an answer is made of.
+type answering struct {
+	clauses  []string
+	noisy    []string            // pairs of which something is too noisy to say, in order
+	noise    map[string][]string // what that is
+	accepted bool                // writes that need not be durable have been spoken of
+	durable  bool                // and those that must
 }
 
 // mainMetric is the rate by which a case is judged first.
@@ -425,33 +445,32 @@ func metric(c *results.CaseSummary, name string) (results.Metric, bool) {
 	return m, ok && m.Why() == "" && c.Status == results.CaseMeasured
 }
 
-// groupAnswer is the clauses that a group adds to the answer.
-func groupAnswer(g group) []string {
+// group adds what a group contributes to the answer: less where there are others.
+func (a *answering) group(g group, others bool) {
 	sweeps, rest := sweepsOf(g)
-	var out []string
-	for _, sw := range sweeps {
+	for _, sw := range sweeps[:min(2, len(sweeps))] {
 		if c := sw.answer(); c != "" {
-			out = append(out, c)
-		}
-		if len(out) == 2 {
-			return out
+			a.clauses = append(a.clauses, c)
 		}
 	}
 	if g.Kind == results.Write {
-		return append(out, writeAnswer(g, rest)...)
+		a.writes(g, rest)
+		return
 	}
 	metrics := []string{results.MetricThroughput, results.MetricSenderCPU}
 	if g.Workload == "fetch" {
 		metrics = []string{results.MetricFetchP50, results.MetricFetchP99}
+		if others {
+			metrics = metrics[:1]
+		}
 	}
 	if p, of, ok := mainPair(rest, metrics[0]); ok {
-		text := pairAnswer(g, p, metrics)
+		remark := ""
 		if of > 2 {
-			text += fmt.Sprintf(" (the clearest gain of %d comparisons)", of)
+			remark = fmt.Sprintf(" (the clearest gain of %d comparisons)", of)
 		}
-		out = append(out, text)
+		a.pair(g, p, metrics, remark)
 	}
-	return out
 }
 
 // mainPair picks the pair that an answer speaks of: the one with the clearest gain in the metric, else the first
@@ -488,8 +507,8 @@ func mainPair(pairs []pair, metric string) (main pair, of int, ok bool) {
 	return pair{}, 0, false
 }
 
-// pairAnswer is one pair's clause: the first metric with its baseline, the others after it.
-func pairAnswer(g group, p pair, metrics []string) string {
+// pair adds one pair's clause: the first metric with its baseline, the others after it.
+func (a *answering) pair(g group, p pair, metrics []string, remark string) {
 	subject, object, conditions := contrast(g, p)
 	var parts []string
 	claimed := false
@@ -500,54 +519,52 @@ func pairAnswer(g group, p pair, metrics []string) string {
 		if !ok || !has {
 			continue
 		}
-		if !shown(c.Verdict) && c.Verdict == last {
-			parts[len(parts)-1] += " or in " + w.What
-			continue
-		}
-		last = c.Verdict
 		switch {
-		case shown(c.Verdict) && !claimed:
-			parts = append(parts, subject.text+" "+w.clause(subject, c, "")+" "+w.Of+" "+object.text)
-			claimed = true
-		case shown(c.Verdict):
-			parts = append(parts, w.clause(subject, c, ""))
+		case c.Verdict == results.NoDifference && last == c.Verdict:
+			parts[len(parts)-1] += " or in " + w.What
 		case c.Verdict == results.NoDifference:
 			parts = append(parts, fmt.Sprintf("no difference is shown between %s and %s in %s", subject.text, object.text, w.What))
+		case !shown(c.Verdict):
+			pair := subject.text + " and " + object.text
+			if a.noise[pair] == nil {
+				a.noisy = append(a.noisy, pair)
+			}
+			if !slices.Contains(a.noise[pair], w.What) {
+				a.noise[pair] = append(a.noise[pair], w.What)
+			}
+			continue
+		case claimed:
+			parts = append(parts, w.clause(subject, c, ""))
 		default:
-			parts = append(parts, fmt.Sprintf("the run is too noisy to say how %s and %s differ in %s", subject.text, object.text, w.What))
+			parts = append(parts, subject.text+" "+w.clause(subject, c, "")+" "+w.Of+" "+object.text)
+			claimed = true
 		}
+		last = c.Verdict
 	}
-	text := strings.Join(parts, " and ")
-	if len(conditions) > 0 && text != "" {
-		text = strings.Join(conditions, ", ") + ", " + text
+	if len(parts) == 0 {
+		return
 	}
-	return text
+	text := strings.Join(parts, " and ") + remark
+	a.clauses = append(a.clauses, strings.Join(append(conditions, text), ", "))
 }
 
-// writeAnswer speaks of at most two pairs: one whose writes need not be durable, one whose must.
-func writeAnswer(g group, pairs []pair) []string {
-	var out []string
+// writes speaks of at most two pairs in all: one whose writes need not be durable, one whose must.
+func (a *answering) writes(g group, pairs []pair) {
 	durable := func(p pair) bool {
-		return p.Case.Params.Sync != "none" && p.Case.Params.Sync != "" || strings.Contains(p.Case.Params.Method, "dsync")
+		return p.Case.Params.Sync != "none" && p.Case.Params.Sync != "" || durableMethod(p.Case.Params)
 	}
-	if at := slices.IndexFunc(pairs, func(p pair) bool {
-		_, ok := p.find(results.MetricAccepted)
-		return ok && !durable(p)
-	}); at >= 0 {
-		out = append(out, pairAnswer(g, pairs[at], []string{results.MetricAccepted}))
-	}
-	if at := slices.IndexFunc(pairs, func(p pair) bool {
-		_, ok := p.find(results.MetricDurable)
-		return ok && durable(p)
-	}); at >= 0 {
-		out = append(out, pairAnswer(g, pairs[at], []string{results.MetricDurable}))
-	}
-	if len(out) == 0 && len(pairs) > 0 {
-		if text := pairAnswer(g, pairs[0], []string{results.MetricAccepted, results.MetricDurable}); text != "" {
-			out = append(out, text)
+	for _, p := range pairs {
+		_, accepted := p.find(results.MetricAccepted)
+		_, lasting := p.find(results.MetricDurable)
+		switch {
+		case accepted && !durable(p) && !a.accepted:
+			a.accepted = true
+			a.pair(g, p, []string{results.MetricAccepted}, "")
+		case lasting && durable(p) && !a.durable:
+			a.durable = true
+			a.pair(g, p, []string{results.MetricDurable}, "")
 		}
 	}
-	return out
 }
 
 // answer is a sweep's clause.
@@ -566,6 +583,8 @@ func (sw sweep) answer() string {
 			from = "at some chunk sizes only"
 		case pay.Chunk == pay.Sizes[0]:
 			from = "at every chunk size measured"
+		case pay.Chunk == pay.Sizes[len(pay.Sizes)-1]:
+			from = "at the largest chunk size measured"
 		case pay.Chunk > 0:
 			from = "from " + formatBytes(pay.Chunk) + " chunks on"
 		}
@@ -609,7 +628,7 @@ func limits(s *results.Summary) []string {
 			case n > 6:
 				names = fmt.Sprintf("%d of %d cases", n, all)
 			}
-			out = append(out, fmt.Sprintf("%s: %s (%s)", g.title(), limit, names))
+			out = append(out, fmt.Sprintf("%s: %s (%s)", g.Name, limit, names))
 		}
 	}
 	return out
@@ -618,6 +637,7 @@ func limits(s *results.Summary) []string {
 // notMeasured says which cases have no numbers, and why; cases with the same reason share a line.
 func notMeasured(s *results.Summary) []string {
 	type why struct{ status, reason string }
+	names := caseNames(s)
 	var order []why
 	by := map[why][]string{}
 	for i := range s.Cases {
@@ -633,7 +653,7 @@ func notMeasured(s *results.Summary) []string {
 		if by[k] == nil {
 			order = append(order, k)
 		}
-		by[k] = append(by[k], label(c))
+		by[k] = append(by[k], names[c.ID])
 	}
 	var out []string
 	for _, k := range order {
@@ -659,12 +679,10 @@ func warnings(s *results.Summary) []string {
 			by[warning] = append(by[warning], name)
 		}
 	}
-	names := map[string]string{}
+	names := caseNames(s)
 	for i := range s.Cases {
-		c := &s.Cases[i]
-		names[c.ID] = label(c)
-		for _, w := range c.Warnings {
-			add(label(c), w)
+		for _, w := range s.Cases[i].Warnings {
+			add(names[s.Cases[i].ID], w)
 		}
 	}
 	for _, c := range s.Comparisons {

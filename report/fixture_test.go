@@ -183,14 +183,14 @@ func (c madeUp) trial(r *rand.Rand, seq, block int) results.Trial {
 		if c.durable > 0 {
 			t.DurableNS = known(float64(bytes) / (c.durable * wobble()) * 1e9)
 		}
-		t.Sides = map[string]results.Side{"writer": side(0, c.sUser, c.sSys, c.senderBusy, c.speed.syscalls)}
+		t.Sides = map[string]results.Side{"writer": side(0, c.sUser, c.sSys, c.senderBusy, c.syscalls)}
 		t.Settings = map[string]string{"direct memory alignment": "512"}
 		return t
 	}
 	t.ElapsedNS = known(elapsed)
 	t.Settings = map[string]string{"SO_SNDBUF": "2626560", "TCP_NODELAY": "1"}
 	t.Sides = map[string]results.Side{
-		"sender":   side(0, c.sUser, c.sSys, c.senderBusy, c.speed.syscalls),
+		"sender":   side(0, c.sUser, c.sSys, c.senderBusy, c.syscalls),
 		"receiver": side(1, c.rUser, c.rSys, c.rcvBusy, c.rcvSyscalls),
 	}
 	return t

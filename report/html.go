@@ -31,6 +31,20 @@ type htmlFigure struct {
 	Wide, Narrow template.HTML
 }
 
+// figureSpaces replaces the spaces after a number, which align it on the decimal point, by such as browsers keep: one as
+// wide as a point where the number has none, and others as wide as digits.
+func figureSpaces(s string) string {
+	number := strings.TrimRight(s, " ")
+	n := len(s) - len(number)
+	if n == 0 || strings.HasSuffix(number, markHigher) || strings.HasSuffix(number, markLower) || strings.HasSuffix(number, markSame) || strings.HasSuffix(number, markNoisy) {
+		return s
+	}
+	if strings.Contains(number, ".") {
+		return number + strings.Repeat("\u2007", n)
+	}
+	return number + "\u2008" + strings.Repeat("\u2007", n-1)
+}
+
 // writeHTML writes report.html: one file that loads nothing and needs no script.
 func writeHTML(w io.Writer, s *results.Summary) error {
 	p := page{document: newDocument(s), Style: template.CSS(htmlStyle), Legend: legend}
@@ -53,7 +67,7 @@ func writeHTML(w io.Writer, s *results.Summary) error {
 		"class": func(t tone) string {
 			return map[tone]string{betterTone: "better", worseTone: "worse", dimTone: "dim"}[t]
 		},
-		"number": func(i int) int { return i + 1 },
+		"glue": glue,
 		"aligned": func(t table) [][]cell {
 			rows := alignRows(t)
 			out := make([][]cell, len(rows))
@@ -64,8 +78,7 @@ func writeHTML(w io.Writer, s *results.Summary) error {
 						one.Tone = t.Rows[r][c].Tone
 					}
 					if t.Columns[c].Numeric {
-						// Figure spaces are as wide as digits, and browsers keep them.
-						one.Text = strings.ReplaceAll(text, " ", "\u2007")
+						one.Text = figureSpaces(text)
 					}
 					out[r] = append(out[r], one)
 				}

@@ -150,14 +150,17 @@ func caseLook(c *results.CaseSummary) look {
 		return writeLook(c.Params)
 	}
 	out := pathLook(c.Params.Path)
-	if c.Params.Cache == "cold" && out.Texture == plainTexture {
+	switch {
+	case out.Texture != plainTexture:
+	case c.Params.Cache == "cold":
+		out.Texture = slashTexture
+	case c.Params.LoadShare > 0.7:
+		out.Texture = backTexture
+	case c.Params.LoadShare > 0:
 		out.Texture = slashTexture
 	}
 	return out
 }
 
-// tint mixes a colour with paper: share 0 is paper, 1 the colour.
-func tint(c color.NRGBA, share float64) color.NRGBA {
-	mix := func(v, p uint8) uint8 { return uint8(float64(v)*share + float64(p)*(1-share) + 0.5) }
-	return color.NRGBA{mix(c.R, paper.R), mix(c.G, paper.G), mix(c.B, paper.B), 0xFF}
-}
+// light is a colour that lets most of what is under it through, so that it is a tint of any theme's paper.
+func light(c color.NRGBA) color.NRGBA { return color.NRGBA{c.R, c.G, c.B, 0x59} }

@@ -18,9 +18,7 @@ import (
 // Options say how a report for the terminal looks.
 type Options struct {
 	Color bool // ANSI colours; the text says everything without them too
-	Width int  // columns of the terminal; 0 is 100
-	// Folder is where the run's files are, named under a table; empty where there are none.
-	Folder string
+	Width int  // columns of the terminal; 0 is 100, and less than 40 is 40
 }
 
 // Formats lists what Write can write, in the order in which help texts show them.
@@ -59,11 +57,6 @@ func Write(w io.Writer, s *results.Summary, format string, o Options) error {
 // dir, which must exist. Each file appears whole or not at all. Charts of an earlier report that no longer exist are
 // left alone.
 func WriteFolder(dir string, s *results.Summary) error {
-	figures := figuresOf(s)
-	charts, err := render(figures)
-	if err != nil {
-		return err
-	}
 	for _, f := range []struct{ name, format string }{
 		{"summary.json", "json"}, {"summary.csv", "csv"}, {"report.md", "markdown"}, {"report.html", "html"},
 	} {
@@ -75,21 +68,15 @@ func WriteFolder(dir string, s *results.Summary) error {
 			return err
 		}
 	}
-	return writeCharts(filepath.Join(dir, "charts"), charts)
+	return WriteCharts(filepath.Join(dir, "charts"), s)
 }
 
-// WriteCharts writes every chart of the summary into dir, which it makes if need be, as SVG and PNG.
+// WriteCharts writes every chart of the summary into dir, which it makes if need be, as SVG and PNG. Where there is no
+// chart it makes no folder. Each file appears whole or not at all.
 func WriteCharts(dir string, s *results.Summary) error {
 	charts, err := Charts(s)
-	if err != nil {
+	if err != nil || len(charts) == 0 {
 		return err
-	}
-	return writeCharts(dir, charts)
-}
-
-func writeCharts(dir string, charts []Chart) error {
-	if len(charts) == 0 {
-		return nil
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("make charts folder: %w", err)

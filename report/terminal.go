@@ -58,9 +58,6 @@ func writeTerminal(w io.Writer, s *results.Summary, o Options) error {
 	t.blank()
 	t.wrap("", "", d.Method)
 	t.wrap("", "", "Again: "+d.Command)
-	if o.Folder != "" {
-		t.wrap("", "", "Files: "+o.Folder+" (report.html, report.md, summary.json, summary.csv, record.jsonl, charts)")
-	}
 	_, err := io.WriteString(w, t.w.String())
 	return err
 }
@@ -123,6 +120,15 @@ func words(text string) []string {
 	return out
 }
 
+// glue joins numbers to their units with spaces at which no browser breaks a line.
+func glue(text string) string {
+	out := words(text)
+	for i := range out {
+		out[i] = strings.ReplaceAll(out[i], " ", "\u00a0")
+	}
+	return strings.Join(out, " ")
+}
+
 // list writes a heading and its items, if there are any.
 func (t terminal) list(heading string, items []string) {
 	if len(items) == 0 {
@@ -137,7 +143,9 @@ func (t terminal) list(heading string, items []string) {
 
 // table writes a table without the columns that don't fit, and says which those are.
 func (t terminal) table(tab table) error {
-	t.wrap("", "", t.paint("1", tab.Caption))
+	for _, l := range wrapText(tab.Caption, t.width) {
+		t.line(t.paint("1", l))
+	}
 	rows := alignRows(tab)
 	for _, row := range rows {
 		row[0] = strings.Join(wrapText(row[0], max(t.width*28/100, 16)), "\n")

@@ -155,7 +155,8 @@ func openStream(job Send, path copypaths.Path, i int, share Share) (s *stream, e
 	if s.buffer, err = kernel.Buffer(job.ChunkBytes); err != nil {
 		return nil, err
 	}
-	ends := copypaths.Ends{File: s.file, FileSize: job.FileBytes, Socket: -1, Chunk: job.ChunkBytes, Buffer: s.buffer}
+	ends := copypaths.Ends{File: s.file, FileSize: job.FileBytes, Socket: -1, Chunk: job.ChunkBytes, Buffer: s.buffer,
+		Dedicated: true} // see pin: there are more Go processors than streams, and nothing else to do
 	if path.Connection != copypaths.NoConnection {
 		if s.socket, err = dial(job.Address, path.Connection); err != nil {
 			return nil, err

@@ -1,4 +1,6 @@
 package worker
 
-// maxRSSUnit is the unit of ru_maxrss in bytes: getrusage(2) counts bytes on macOS.
-const maxRSSUnit = 1
+import "copylab/results/measured"
+
+// peakMemory is ru_maxrss in bytes: getrusage(2) counts bytes on macOS.
+func peakMemory(maxRSS int64) measured.Int { return measured.Known(maxRSS) }

@@ -1,6 +1,8 @@
-//go:build unix && !darwin
+//go:build unix && !darwin && !linux
 
 package worker
 
-// maxRSSUnit is the unit of ru_maxrss in bytes: getrusage(2) counts KiB here.
-const maxRSSUnit = 1024
+import "copylab/results/measured"
+
+// peakMemory is ru_maxrss in bytes: getrusage(2) counts KiB here.
+func peakMemory(maxRSS int64) measured.Int { return measured.Known(maxRSS * 1024) }

@@ -38,6 +38,6 @@ func side(cpu int, wall time.Duration, before, after *usage) results.Side {
 	s.InvoluntarySwitches = measured.Known(int64(b.Nivcsw) - int64(a.Nivcsw))
 	s.MinorFaults = measured.Known(int64(b.Minflt) - int64(a.Minflt))
 	s.MajorFaults = measured.Known(int64(b.Majflt) - int64(a.Majflt))
-	s.MaxRSSBytes = measured.Known(int64(b.Maxrss) * maxRSSUnit)
+	s.MaxRSSBytes = peakMemory(int64(b.Maxrss))
 	return s
 }
