@@ -22,6 +22,10 @@ type Job struct {
 	FileBytes  int64  `json:"file_bytes"`
 	Operations int64  `json:"operations"` // writes
 	Seed       uint64 `json:"seed"`       // of the random offsets
+	// Limit ends the run early: no write begins once so much time has passed, however many operations are left. The sync that the
+	// policy asks for at the end is still made. 0 is no limit. It keeps a disk that slows down (a burst allowance that is
+	// used up, a full write cache) from holding a trial for many times its intended length.
+	Limit time.Duration `json:"limit_ns,omitempty"`
 	// Payload is what is written: incompressible, a multiple of BlockBytes, and page-aligned for the direct methods. The
 	// i-th write takes its i-th block-sized slice, and starts over at its end. A payload of many blocks keeps the one block
 	// from staying in the CPU's caches and the disk from recognising it.
@@ -48,6 +52,9 @@ func (j Job) Validate() error {
 	}
 	if j.BlockBytes < 1 {
 		return fmt.Errorf("check job: BlockBytes is %d: choose the bytes of one write, at least 1", j.BlockBytes)
+	}
+	if j.Limit < 0 {
+		return fmt.Errorf("check job: Limit is %v: choose 0 for no limit, or a time", j.Limit)
 	}
 	if j.Operations < 1 {
 		return fmt.Errorf("check job: Operations is %d: choose at least one write", j.Operations)
@@ -122,10 +129,14 @@ func Run(f File, j Job, op, sync *hdrhistogram.Histogram) (Result, error) {
 		every = j.Policy.Every
 	}
 	untilSync, at := every, 0
+	limit := j.Limit
+	if limit == 0 {
+		limit = math.MaxInt64
+	}
 
 	epoch := time.Now()
 	var last time.Duration
-	for r.Operations < j.Operations {
+	for more := true; more; {
 		off := offsets.Next()
 		if err := f.WriteBlock(j.Payload[at:at+block], off); err != nil {
 			return r.failed(j, err)
@@ -142,7 +153,8 @@ func Run(f File, j Job, op, sync *hdrhistogram.Histogram) (Result, error) {
 		if at += block; at == len(j.Payload) {
 			at = 0
 		}
-		if untilSync--; untilSync > 0 && (r.Operations < j.Operations || j.Policy.ID == SyncNone) {
+		more = r.Operations < j.Operations && now < limit
+		if untilSync--; untilSync > 0 && (more || j.Policy.ID == SyncNone) {
 			continue
 		}
 		if err := f.Sync(j.SyncCall); err != nil {

@@ -242,3 +242,34 @@ func TestNullWriterTouchesNothing(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// slow is a File whose writes take a while of the bubble's time.
+type slow struct {
+	File
+	each time.Duration
+	n    *int64
+}
+
+func (s slow) WriteBlock([]byte, int64) error { time.Sleep(s.each); *s.n++; return nil }
+
+func TestLimitEndsARunEarly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, _ := FindMethod("null")
+		f, err := m.Open("")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var writes int64
+		j := Job{Pattern: Append, Policy: Policy{ID: SyncEnd}, SyncCall: Fdatasync, BlockBytes: 512, FileBytes: 1 << 20, Operations: 1000,
+			Payload: make([]byte, 512), Limit: 95 * time.Millisecond}
+		h := func() *hdrhistogram.Histogram { return hdrhistogram.New(1, 3_600_000_000_000, 3) }
+		r, err := Run(slow{f, 10 * time.Millisecond, &writes}, j, h(), h())
+		if err != nil {
+			t.Fatal(err)
+		}
+		// The tenth write passes the limit; no eleventh begins, and the policy's sync is made.
+		if writes != 10 || r.Operations != 10 || r.Syncs != 1 || r.AcceptedNS != int64(100*time.Millisecond) {
+			t.Errorf("%d writes, %+v; want 10 writes and one sync", writes, r)
+		}
+	})
+}

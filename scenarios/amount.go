@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"copylab/results"
+	"copylab/results/measured"
 )
 
 // minOperations is the least that a trial does, however slow the device.
@@ -94,9 +95,16 @@ func verifyAmount(c results.Case) int64 {
 // perSecond is n over a trial's span: until the receiver had confirmed, until the writes were durable where they were
 // made so, and otherwise until they were accepted. It is 0 where no span was measured.
 func perSecond(t results.Trial, n int64) float64 {
-	for _, span := range []interface{ Get() (int64, bool) }{t.ElapsedNS, t.DurableNS, t.AcceptedNS} {
-		if ns, ok := span.Get(); ok && ns > 0 {
-			return float64(n) / (float64(ns) / 1e9)
+	if d := span(t); d > 0 {
+		return float64(n) / d.Seconds()
+	}
+	return 0
+}
+
+func span(t results.Trial) time.Duration {
+	for _, s := range []measured.Int{t.ElapsedNS, t.DurableNS, t.AcceptedNS} {
+		if ns, ok := s.Get(); ok && ns > 0 {
+			return time.Duration(ns)
 		}
 	}
 	return 0

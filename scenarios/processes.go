@@ -335,7 +335,7 @@ func (p *Processes) write(ctx context.Context, w Work) (results.Trial, error) {
 		Method: params.Method, File: p.Scratch.File(name), Payload: p.Seed ^ payloadSeed, CPU: p.SenderCPU,
 		Plan: diskwrite.Job{
 			Pattern: diskwrite.PatternID(params.Pattern), Draw: diskwrite.Draw(params.Draw), Policy: policy, SyncCall: diskwrite.SyncCall(params.SyncCall),
-			BlockBytes: int(params.BlockBytes), FileBytes: fileBytes, Operations: w.Amount, Seed: w.Seed,
+			BlockBytes: int(params.BlockBytes), FileBytes: fileBytes, Operations: w.Amount, Seed: w.Seed, Limit: w.Limit,
 		},
 		Device: p.Disk.Device, Fresh: fresh, Verify: verify,
 	})

@@ -18,6 +18,8 @@ type Work struct {
 	Amount int64
 	// Rate is the offered rate of an open loop in requests per second; 0 for everything else.
 	Rate float64
+	// Limit ends a write early: no block is written once so much time has passed.
+	Limit time.Duration
 	// Seed decides the offsets of random writes in this trial.
 	Seed uint64
 }
@@ -242,17 +244,23 @@ func (r *Runner) block(ctx context.Context, phase results.Phase, number int) err
 	for i, at := range Order(r.Seed, number, len(cases)) {
 		c := cases[at]
 		a := r.work[c.ID]
-		t, err := r.trial(ctx, Work{Case: c, Phase: phase, Block: number, Amount: a.amount, Rate: a.rate, Seed: trialSeed(r.Seed, number)}, i+1, len(cases))
+		t, err := r.trial(ctx, Work{
+			Case: c, Phase: phase, Block: number, Amount: a.amount, Rate: a.rate, Limit: overlong * r.Measure.Time, Seed: trialSeed(r.Seed, number),
+		}, i+1, len(cases))
 		if err != nil {
 			return err
 		}
-		if phase == results.PhaseWarmup {
+		if phase == results.PhaseWarmup || span(t) > overlong*r.Measure.Time {
 			r.size(c, t)
 		}
 	}
 	r.slowest = max(r.slowest, r.Now().Sub(began))
 	return nil
 }
+
+// overlong is how many times the intended time a trial may take: a write stops there, and the trials that follow are
+// made smaller. Rates are per second, so that they stay comparable.
+const overlong = 2
 
 // trialSeed gives every case of a block the same random offsets, so that they are compared on the same work.
 func trialSeed(seed uint64, block int) uint64 {

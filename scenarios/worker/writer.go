@@ -74,7 +74,7 @@ func write(ctx context.Context, c *control, job Write) (result *Result, err erro
 	after.snap()
 	counters.After()
 	if err != nil {
-		return nil, fmt.Errorf("%s, after %d of %d writes: %w", job.Method, done.Operations, plan.Operations, err)
+		return nil, fmt.Errorf("%s: %w", job.Method, err)
 	}
 
 	result.Bytes, result.Operations = done.Bytes, done.Operations
@@ -102,6 +102,7 @@ func write(ctx context.Context, c *control, job Write) (result *Result, err erro
 		counters.Settled()
 		result.Settled = counters.DeviceSettled()
 		if job.Verify {
+			plan.Operations = done.Operations
 			if result.Checksum, err = diskwrite.VerifyBack(ctx, job.File, plan); err != nil {
 				return nil, err
 			}
