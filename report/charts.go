@@ -506,7 +506,10 @@ func chunkTicks(chunks []int64) plot.Ticker {
 	return plot.ConstantTicks(ticks)
 }
 
-// latency draws the percentile curves and the distributions of everything that was timed.
+// fewestTimes is how many times a curve needs: fewer support no percentile but the median, and a table says that better.
+const fewestTimes = 100
+
+// latency draws the percentile curves and the distributions of everything that was timed often enough.
 func (f figureMaker) latency() []figure {
 	var out []figure
 	keys := []struct{ key, suffix, what string }{{"fetch", "", "one fetch"}, {"op", "", "one operation"}, {"sync", "-sync", "one sync"}}
@@ -516,7 +519,7 @@ func (f figureMaker) latency() []figure {
 		}
 		var cases []*results.CaseSummary
 		for _, c := range f.g.measured() {
-			if l, ok := c.LatencyNS[k.key]; ok && l.Count > 0 {
+			if l, ok := c.LatencyNS[k.key]; ok && l.Count >= fewestTimes {
 				cases = append(cases, c)
 			}
 		}
