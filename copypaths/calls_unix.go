@@ -2,7 +2,11 @@
 
 package copypaths
 
-import "golang.org/x/sys/unix"
+import (
+	"errors"
+
+	"golang.org/x/sys/unix"
+)
 
 // mostPerCall is the most that one read(2), write(2) or sendfile(2) moves on Linux (MAX_RW_COUNT). Asking for more is
 // useless there and an error elsewhere.
@@ -14,11 +18,10 @@ func (c calls) writeAll(socket int, p []byte, writes *int64) error {
 		k, err := c.write(socket, rest[:min(len(rest), mostPerCall)])
 		*writes++
 		switch {
-		case err == unix.EINTR:
-		case err != nil:
-			return sendFailed("write", err, int64(len(p)-len(rest)), int64(len(p)))
-		default:
+		case err == nil:
 			rest = rest[k:]
+		case !errors.Is(err, unix.EINTR):
+			return sendFailed("write", err, int64(len(p)-len(rest)), int64(len(p)))
 		}
 	}
 	return nil

@@ -3,8 +3,8 @@ package copypaths
 import "io"
 
 // goCopyBuffer is the same as goIOCopy, except that it really copies: both ends are wrapped, so that io.CopyBuffer sees
-// neither the connection's ReadFrom nor the file's WriteTo. Hiding one of them is not enough. Programs get here without
-// wanting to, by wrapping a connection to count bytes, for example.
+// neither the connection's ReadFrom, which would bring a buffer of its own, nor that the source is a file. Programs get
+// here without wanting to, by wrapping a connection to count its bytes, for example.
 func goCopyBuffer() binding {
 	return binding{probe: func() Status { return tryGoConn(openGoCopyBuffer) }, open: openGoCopyBuffer}
 }

@@ -50,7 +50,7 @@ func try(open func(Ends) (Mover, error), ends Ends, arrived io.Reader) Status {
 	if err != nil {
 		return refused(err)
 	}
-	defer m.Close() //nolint:errcheck // the probe's answer is known by then
+	defer m.Close()
 	if err := m.Move(0, probeBytes); err != nil {
 		return refused(err)
 	}

@@ -23,7 +23,7 @@ func tryDescriptor(open func(Ends) (Mover, error)) Status {
 	err = unix.SetsockoptTimeval(pair[1], unix.SOL_SOCKET, unix.SO_RCVTIMEO, &timeout)
 	receiver := os.NewFile(uintptr(pair[1]), "probe")
 	defer receiver.Close()
-	defer unix.Close(pair[0]) //nolint:errcheck // the probe's answer is known by then
+	defer unix.Close(pair[0])
 	if err != nil {
 		return kernel.Unknown("could not try it: setsockopt: %v", err)
 	}

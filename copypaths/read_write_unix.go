@@ -3,6 +3,7 @@
 package copypaths
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -57,14 +58,13 @@ func (m *readWriteMover) Move(off int64, n int) error {
 		k, err := m.calls.read(m.in, rest[:min(len(rest), mostPerCall)])
 		m.reads++
 		switch {
-		case err == unix.EINTR:
-		case err != nil:
-			return fmt.Errorf("read from file: %w; %d bytes of this chunk were missing", err, len(rest))
-		case k == 0:
-			return fileEnded("read", m.at, int64(len(rest)))
-		default:
+		case k > 0:
 			m.at += int64(k)
 			rest = rest[k:]
+		case err == nil:
+			return fileEnded("read", m.at, int64(len(rest)))
+		case !errors.Is(err, unix.EINTR):
+			return fmt.Errorf("read from file: %w; %d bytes of this chunk were missing", err, len(rest))
 		}
 	}
 	return m.calls.writeAll(m.socket, chunk, &m.writes)

@@ -1,6 +1,7 @@
 package copypaths
 
 import (
+	"errors"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -38,13 +39,12 @@ func (m *sendfileMover) Move(off int64, n int) error {
 		k, err := m.calls.sendfile(m.socket, m.in, &m.offset, min(left, mostPerCall))
 		m.sendfiles++
 		switch {
-		case err == unix.EINTR:
-		case err != nil:
-			return sendFailed("sendfile", err, int64(n-left), int64(n))
-		case k == 0:
-			return fileEnded("sendfile", m.offset, int64(left))
-		default:
+		case k > 0:
 			left -= k
+		case err == nil:
+			return fileEnded("sendfile", m.offset, int64(left))
+		case !errors.Is(err, unix.EINTR):
+			return sendFailed("sendfile", err, int64(n-left), int64(n))
 		}
 	}
 	return nil

@@ -57,7 +57,7 @@ func try(open func(End) (Taker, error), look func(t Taker, sent, buffer []byte) 
 	if err != nil {
 		return kernel.Unknown("%v", err)
 	}
-	defer t.Close() //nolint:errcheck // the probe's answer is known by then
+	defer t.Close()
 	switch n, err := t.Take(probeBytes); {
 	case errors.Is(err, errors.ErrUnsupported): // ENOSYS, EOPNOTSUPP
 		return kernel.Unavailable("this kernel does not have it: %v", err)

@@ -46,13 +46,12 @@ func (t *recvTaker) Take(limit int64) (int64, error) {
 		n, err := recvfrom(t.socket, want, t.flags)
 		t.calls++
 		switch {
-		case err == unix.EINTR:
-		case err != nil:
-			return 0, fmt.Errorf("recvfrom from socket: %w%s", err, hint(err))
-		case n == 0:
-			return 0, io.EOF
-		default:
+		case n > 0:
 			return int64(n), nil
+		case err == nil:
+			return 0, io.EOF
+		case !errors.Is(err, unix.EINTR):
+			return 0, fmt.Errorf("recvfrom from socket: %w%s", err, hint(err))
 		}
 	}
 }

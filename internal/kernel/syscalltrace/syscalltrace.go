@@ -160,7 +160,7 @@ func (t *tracer) run(ctx context.Context, env []string, output *os.File, program
 				_ = process.Kill()
 			}
 		}
-		if thread, err = wait4(-1, &status, wait); err == unix.ECHILD {
+		if thread, err = wait4(-1, &status, wait); errors.Is(err, unix.ECHILD) {
 			break
 		} else if err != nil {
 			_ = process.Kill()

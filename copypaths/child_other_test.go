@@ -1,0 +1,5 @@
+//go:build !linux
+
+package copypaths
+
+func runChild() bool { return false }

@@ -1,0 +1,84 @@
+package copypaths_test
+
+import (
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"os"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"copylab/copypaths"
+)
+
+// Example streams a file of 100,000 bytes two and a half times over a connection on loopback, in chunks of 64 KiB.
+// Every loop through the file ends with a shorter chunk.
+func Example() {
+	const size, chunk, bytes = 100_000, 64 << 10, 250_000
+	file, err := os.CreateTemp("", "example")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.Remove(file.Name())
+	defer file.Close()
+	if err := file.Truncate(size); err != nil {
+		log.Fatal(err)
+	}
+
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer listener.Close()
+	received := make(chan int64)
+	go func() {
+		conn, err := listener.Accept()
+		if err != nil {
+			log.Fatal(err)
+		}
+		defer conn.Close()
+		n, _ := io.Copy(io.Discard, conn)
+		received <- n
+	}()
+	conn, err := net.Dial("tcp", listener.Addr().String())
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	path, _ := copypaths.Find("go-io-copy")
+	mover, err := path.Open(copypaths.Ends{File: file, FileSize: size, Conn: conn.(*net.TCPConn), Chunk: chunk})
+	if err != nil {
+		log.Fatal(err)
+	}
+	latency := hdrhistogram.New(1, 3_600_000_000_000, 3) // nanoseconds, up to an hour
+	operations, err := copypaths.Stream(mover, 0, bytes, size, chunk, latency)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := mover.Close(); err != nil {
+		log.Fatal(err)
+	}
+	if err := conn.Close(); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(operations, "operations,", latency.TotalCount(), "latencies,", <-received, "bytes received")
+	// Output: 5 operations, 5 latencies, 250000 bytes received
+}
+
+// ExampleCatalogue asks each path whether it works here. One that does not says why.
+func ExampleCatalogue() {
+	for _, path := range copypaths.Catalogue() {
+		if status := path.Probe(); status.Reason != "" {
+			log.Printf("%s is %s: %s", path.ID, status.State, status.Reason)
+		}
+		fmt.Printf("%s: %s\n", path.ID, path.Title)
+	}
+	// Output:
+	// read-write: read(2) into one buffer, write(2) to the socket
+	// sendfile: sendfile(2) from the page cache to the socket
+	// mmap-write: map the file, write(2) the mapping to the socket
+	// go-io-copy: Go's io.Copy from os.File to net.TCPConn
+	// go-copy-buffer: Go's io.CopyBuffer with both ends wrapped, so that it really copies
+	// null: moves nothing: the cost of the tool itself
+}

@@ -1,0 +1,207 @@
+//go:build unix
+
+package copypaths
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// The tests here break something under every path: it must say soon what failed and why, and leave nothing open, which
+// TestMain checks.
+
+// streamSoon streams, and ends the test binary with every goroutine's stack if that hangs.
+func streamSoon(t *testing.T, s *sending, bytes int64) error {
+	t.Helper()
+	hangs := time.AfterFunc(time.Minute, func() { panic("Stream hangs in " + t.Name()) })
+	defer hangs.Stop()
+	_, err := Stream(s, 0, bytes, s.ends.FileSize, s.ends.Chunk, newHistogram())
+	return err
+}
+
+// wantError checks that err is one of those and says these words.
+func wantError(t *testing.T, err error, anyOf []error, words ...string) {
+	t.Helper()
+	if err == nil {
+		t.Fatalf("no error, want one of %v", anyOf)
+	}
+	one := false
+	for _, e := range anyOf {
+		one = one || errors.Is(err, e)
+	}
+	if !one {
+		t.Errorf("error %q is none of %v", err, anyOf)
+	}
+	for _, w := range words {
+		if !strings.Contains(err.Error(), w) {
+			t.Errorf("error %q does not say %q", err, w)
+		}
+	}
+}
+
+// call is the word with which a path's errors name what failed.
+func call(p Path) string {
+	switch p.ID {
+	case "go-io-copy":
+		return "io.Copy"
+	case "go-copy-buffer":
+		return "io.CopyBuffer"
+	}
+	return p.Syscalls[len(p.Syscalls)-1]
+}
+
+func TestReceiverResets(t *testing.T) {
+	for _, p := range moving() {
+		t.Run(p.ID, func(t *testing.T) {
+			s, to := setUp(t, p, payload(1<<20, 3), 64<<10, 0)
+			// Closing with SO_LINGER of 0 seconds resets the connection.
+			if err := unix.SetsockoptLinger(to, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}); err != nil {
+				t.Error(err)
+			}
+			result := take("recv", to, 100_000)
+			err := streamSoon(t, s, 1<<30)
+			wantError(t, err, []error{unix.ECONNRESET, unix.EPIPE}, call(p)+" to socket", "the receiver has gone", "of 65536 bytes of this chunk were sent")
+			if got := <-result; got.err != nil || got.bytes != 100_000 {
+				t.Errorf("receiver got %d bytes, error %v", got.bytes, got.err)
+			}
+			if err := s.close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestFileCutShort(t *testing.T) {
+	const size = 1 << 20
+	for _, p := range moving() {
+		t.Run(p.ID, func(t *testing.T) {
+			s, to := setUp(t, p, payload(size, 4), 64<<10, 0)
+			if err := os.Truncate(s.ends.File.Name(), size/2); err != nil {
+				t.Fatal(err)
+			}
+			result := take("recv", to, math.MaxInt64)
+			err := streamSoon(t, s, size)
+			if p.ID == "mmap-write" {
+				wantError(t, err, []error{unix.EFAULT}, "write to socket", "shorter than its mapping")
+			} else {
+				wantError(t, err, []error{io.ErrUnexpectedEOF}, fileCall(p)+" from file", fmt.Sprintf("the file ends at offset %d", size/2))
+			}
+			if err := s.close(); err != nil {
+				t.Error(err)
+			}
+			if got := <-result; got.err != nil || got.bytes != size/2 {
+				t.Errorf("receiver got %d bytes, error %v; want the %d that the file had", got.bytes, got.err, size/2)
+			}
+		})
+	}
+}
+
+// fileCall is the word with which a path's errors name what read the file.
+func fileCall(p Path) string {
+	if p.Connection == Descriptor {
+		return p.Syscalls[0]
+	}
+	return call(p)
+}
+
+func TestSocketShutDown(t *testing.T) {
+	for _, p := range moving() {
+		t.Run(p.ID, func(t *testing.T) {
+			s, to := setUp(t, p, payload(1<<20, 5), 64<<10, 0)
+			var err error
+			if s.ends.Conn != nil {
+				err = s.ends.Conn.CloseWrite()
+			} else {
+				err = unix.Shutdown(s.ends.Socket, unix.SHUT_WR)
+			}
+			if err := errors.Join(err, unix.Close(to)); err != nil {
+				t.Error(err)
+			}
+			wantError(t, streamSoon(t, s, 1<<20), []error{unix.EPIPE}, call(p)+" to socket", "; 0 of 65536 bytes")
+			if err := s.close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestSocketClosed(t *testing.T) {
+	for _, p := range moving() {
+		t.Run(p.ID, func(t *testing.T) {
+			s, to := setUp(t, p, payload(1<<20, 6), 64<<10, 0)
+			if err := errors.Join(s.closeSocket(), unix.Close(to)); err != nil {
+				t.Error(err)
+			}
+			s.closeSocket = nil
+			wantError(t, streamSoon(t, s, 1<<20), []error{unix.EBADF, net.ErrClosed}, call(p)+" to socket", "was closed")
+			if err := s.close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestSocketNotBlocking(t *testing.T) {
+	for _, p := range moving() {
+		if p.Connection != Descriptor {
+			continue
+		}
+		t.Run(p.ID, func(t *testing.T) {
+			s, to := setUp(t, p, payload(1<<20, 7), 64<<10, 0)
+			if err := unix.SetNonblock(s.ends.Socket, true); err != nil {
+				t.Error(err)
+			}
+			// Nobody receives, so that the buffers fill up.
+			wantError(t, streamSoon(t, s, 1<<30), []error{unix.EAGAIN}, call(p)+" to socket", "not a blocking one")
+			if err := errors.Join(s.close(), unix.Close(to)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestOpenRejectsBadEnds(t *testing.T) {
+	file, err := writePayload(t.TempDir(), []byte("content"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	good := Ends{File: file, FileSize: 7, Chunk: 4, Buffer: make([]byte, 4), Conn: &net.TCPConn{}}
+	for _, p := range moving() {
+		available(t, p)
+		for words, bad := range map[string]Ends{
+			"no file":            {FileSize: 7, Chunk: 4, Buffer: good.Buffer, Conn: good.Conn},
+			"file of 0 bytes":    {File: file, Chunk: 4, Buffer: good.Buffer, Conn: good.Conn},
+			"chunk of 0 bytes":   {File: file, FileSize: 7, Buffer: good.Buffer, Conn: good.Conn},
+			"smaller than the":   {File: file, FileSize: 7, Chunk: 5, Buffer: good.Buffer, Conn: good.Conn},
+			"no *net.TCPConn":    {File: file, FileSize: 7, Chunk: 4, Buffer: good.Buffer},
+			"chunk of -1 bytes:": {File: file, FileSize: 7, Chunk: -1, Buffer: good.Buffer, Conn: good.Conn},
+		} {
+			wants := true
+			switch words {
+			case "smaller than the":
+				wants = p.ID == "read-write" || p.ID == "go-copy-buffer" // the others use no buffer
+			case "no *net.TCPConn":
+				wants = p.Connection == GoConn
+			}
+			m, err := p.Open(bad)
+			if wants != (err != nil) || err != nil && !strings.Contains(err.Error(), words) {
+				t.Errorf("open %s: error %v, want one that says %q: %v", p.ID, err, words, wants)
+			}
+			if err == nil {
+				if err := m.Close(); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	}
+}
