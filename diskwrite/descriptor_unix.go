@@ -179,12 +179,16 @@ type descriptor struct {
 	name   string
 	method flagged
 
+	calls kernel.Calls
+
 	writes, fdatasyncs, fsyncs int64
 }
 
+func (d *descriptor) Dedicate() { d.calls.Raw = true }
+
 func (d *descriptor) WriteBlock(block []byte, off int64) error {
 	for done := 0; ; {
-		n, err := unix.Pwrite(d.fd, block[done:], off+int64(done))
+		n, err := d.calls.Pwrite(d.fd, block[done:], off+int64(done))
 		d.writes++
 		if err == nil {
 			if done += n; done == len(block) {
@@ -242,10 +246,10 @@ func (d *descriptor) Sync(call SyncCall) error {
 		var err error
 		switch {
 		case call == Fsync:
-			err = unix.Fsync(d.fd)
+			err = d.calls.Fsync(d.fd)
 			d.fsyncs++
 		case call == Fdatasync && noFdatasync == "":
-			err = fdatasync(d.fd)
+			err = fdatasync(d.calls, d.fd)
 			d.fdatasyncs++
 		default:
 			return fmt.Errorf("sync %s: %s", d.name, call.Status().Reason)

@@ -47,6 +47,12 @@ type File interface {
 	Close() error
 }
 
+// Dedicator is a File that can be told that the calling thread's processor is its own. It then makes its system calls
+// without a word to the Go scheduler (Linux only), which neither interrupts the thread nor gets it back late. The price:
+// while such a call blocks, one of GOMAXPROCS stays taken, and nothing that stops the world, such as a garbage
+// collection, gets past it.
+type Dedicator interface{ Dedicate() }
+
 // Probe tells whether the method works on files in dir: it writes and syncs one block of a file that has no name, or
 // whose name is removed at once. Filesystems in memory are unavailable to every method but null: there is no disk.
 func (m Method) Probe(dir string) Status { return m.bind.probe(dir) }

@@ -1,6 +1,10 @@
 package diskwrite
 
-import "errors"
+import (
+	"errors"
+
+	"copylab/internal/kernel"
+)
 
 const pwriteName = "pwrite"
 
@@ -23,7 +27,7 @@ func direct() binding      { return unsupported(noDirect) }
 func dsync() binding       { return unsupported(noDsync) }
 func directDsync() binding { return unsupported(noDirect) }
 
-func fdatasync(int) error { return errors.ErrUnsupported }
+func fdatasync(kernel.Calls, int) error { return errors.ErrUnsupported }
 
 // inMemory names the filesystem under dir if it keeps files in memory only. macOS has none; a RAM disk is a block device
 // to it.

@@ -5,6 +5,8 @@ import (
 	"io/fs"
 
 	"golang.org/x/sys/unix"
+
+	"copylab/internal/kernel"
 )
 
 const pwriteName = "pwrite"
@@ -29,7 +31,7 @@ func dsync() binding       { return flagged{flags: oDSYNC, words: "O_DSYNC"}.bin
 func directDsync() binding { return unsupported(hintOnly) }
 
 // fdatasync is fdatasync(2), for which x/sys has the number but no function here.
-func fdatasync(fd int) error {
+func fdatasync(_ kernel.Calls, fd int) error {
 	if _, _, errno := unix.Syscall(unix.SYS_FDATASYNC, uintptr(fd), 0, 0); errno != 0 {
 		return errno
 	}

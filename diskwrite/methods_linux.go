@@ -6,6 +6,8 @@ import (
 	"io/fs"
 
 	"golang.org/x/sys/unix"
+
+	"copylab/internal/kernel"
 )
 
 // The kernel's name for pwrite(2) on every Linux that Go runs on.
@@ -35,7 +37,7 @@ func directDsync() binding {
 	return flagged{flags: unix.O_DIRECT | unix.O_DSYNC, words: "O_DIRECT|O_DSYNC"}.binding()
 }
 
-func fdatasync(fd int) error { return unix.Fdatasync(fd) }
+func fdatasync(c kernel.Calls, fd int) error { return c.Fdatasync(fd) }
 
 // inMemory names the filesystem under dir if it keeps files in memory only; otherwise it is empty.
 func inMemory(dir string) (string, error) {

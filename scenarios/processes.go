@@ -367,12 +367,12 @@ func (p *Processes) removeFresh(name string) error {
 	return nil
 }
 
-// What marks a trial as disturbed. A pinned worker loses its CPU now and then to kernel threads that live there; a few
-// dozen times a second is the normal state of a quiet machine.
+// What marks a trial as disturbed. A pinned worker loses its CPU now and then to kernel threads that live there, and to
+// the Go runtime's own monitor; a few hundred times a second is the normal state of a quiet machine.
 const (
 	stealShare             = 0.01
-	involuntaryPerSecond   = 200.0
-	involuntaryWorthASight = 20
+	involuntaryPerSecond   = 1000.0
+	involuntaryWorthASight = 50
 )
 
 // disturbances says what else happened on the machine during the trial.
@@ -380,7 +380,7 @@ func disturbances(t results.Trial) []string {
 	var found []string
 	if steal, ok := t.Machine.StealNS.Get(); ok {
 		if total, ok := t.Machine.TotalNS.Get(); ok && total > 0 && float64(steal) > stealShare*float64(total) {
-			found = append(found, fmt.Sprintf("the hypervisor took %.1f %% of CPU time (steal)", 100*float64(steal)/float64(total)))
+			found = append(found, fmt.Sprintf("the hypervisor took more than %g %% of the CPU time (steal)", 100*stealShare))
 		}
 	}
 	for _, name := range []string{"sender", "receiver", "writer"} {

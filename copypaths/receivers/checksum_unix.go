@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/cespare/xxhash/v2"
+
+	"copylab/internal/kernel"
 )
 
 // checksum takes bytes as recv does and computes their xxh64 (seed 0): for checking that what was sent has arrived.
@@ -20,7 +22,7 @@ func openChecksum(e End) (Taker, error) {
 	if err := e.check(); err != nil {
 		return nil, err
 	}
-	t := &checksumTaker{recvTaker: recvTaker{socket: e.Socket, buffer: e.Buffer}}
+	t := &checksumTaker{recvTaker: recvTaker{socket: e.Socket, buffer: e.Buffer, kernel: kernel.Calls{Raw: e.Dedicated}}}
 	t.digest.Reset()
 	return t, nil
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 
 	"golang.org/x/sys/unix"
+
+	"copylab/internal/kernel"
 )
 
 // discard lets TCP drop the bytes: recv(2) with MSG_TRUNC, which counts them and copies none (tcp(7)). It shows what a
@@ -15,7 +17,7 @@ func openDiscard(e End) (Taker, error) {
 	if err := e.check(); err != nil {
 		return nil, err
 	}
-	return &recvTaker{socket: e.Socket, buffer: e.Buffer, flags: unix.MSG_TRUNC}, nil
+	return &recvTaker{socket: e.Socket, buffer: e.Buffer, flags: unix.MSG_TRUNC, kernel: kernel.Calls{Raw: e.Dedicated}}, nil
 }
 
 func probeDiscard() Status {

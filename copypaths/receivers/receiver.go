@@ -29,6 +29,9 @@ func (e *UnsupportedError) Error() string { return "open receiver: unsupported: 
 type End struct {
 	Socket int    // connected and blocking
 	Buffer []byte // page-aligned, touched, not on the Go heap; its length is the most that one call takes
+	// Dedicated says that the calling thread's processor is its own, so that receivers may make their system calls
+	// without a word to the Go scheduler (Linux only). See copypaths.Ends.Dedicated for what that takes.
+	Dedicated bool
 }
 
 // Taker is a receiver opened on its socket. It is used by one thread.

@@ -9,6 +9,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"copylab/internal/kernel"
 )
 
 // recv takes bytes as every simple client does: recv(2) copies them from the socket into one buffer, used again and
@@ -19,6 +21,7 @@ type recvTaker struct {
 	socket int
 	buffer []byte
 	flags  int
+	kernel kernel.Calls
 	calls  int64
 }
 
@@ -26,7 +29,7 @@ func openRecv(e End) (Taker, error) {
 	if err := e.check(); err != nil {
 		return nil, err
 	}
-	return &recvTaker{socket: e.Socket, buffer: e.Buffer}, nil
+	return &recvTaker{socket: e.Socket, buffer: e.Buffer, kernel: kernel.Calls{Raw: e.Dedicated}}, nil
 }
 
 // check rejects an end that no receiver can work on.
@@ -43,7 +46,7 @@ func (t *recvTaker) Take(limit int64) (int64, error) {
 	}
 	want := t.buffer[:min(limit, int64(len(t.buffer)))]
 	for {
-		n, err := recvfrom(t.socket, want, t.flags)
+		n, err := t.kernel.Recv(t.socket, want, t.flags)
 		t.calls++
 		switch {
 		case n > 0:

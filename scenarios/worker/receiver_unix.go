@@ -166,7 +166,7 @@ func acceptSink(listener int, job Receive, kind receivers.Receiver, sinks []*sin
 		}
 		left -= n
 	}
-	if s.taker, err = kind.Open(receivers.End{Socket: s.socket.fd, Buffer: s.buffer}); err != nil {
+	if s.taker, err = kind.Open(receivers.End{Socket: s.socket.fd, Buffer: s.buffer, Dedicated: true}); err != nil {
 		return fmt.Errorf("open receiver %s: %w", kind.ID, err)
 	}
 	if err = s.confirm(); err != nil {

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"copylab/copypaths"
+	"copylab/internal/kernel"
 )
 
 // socket is one connection: a raw blocking descriptor, and for the Go paths a *net.TCPConn on top of it.
@@ -22,6 +23,9 @@ type socket struct {
 	fd   int
 	conn *net.TCPConn
 }
+
+// dedicated is how a worker makes the system calls that its peer waits for: see pin.
+func dedicated() kernel.Calls { return kernel.Calls{Raw: true} }
 
 // rampBytes is what each stream moves before anything is timed, so that TCP's window and buffers have grown.
 func rampBytes(streams int) int { return max(4<<20/streams, 256<<10) }
@@ -127,7 +131,7 @@ func (s *socket) Write(b []byte) (int, error) {
 	}
 	done := 0
 	for done < len(b) {
-		n, err := unix.Write(s.fd, b[done:])
+		n, err := dedicated().Write(s.fd, b[done:])
 		if errors.Is(err, unix.EINTR) {
 			continue
 		}
@@ -145,7 +149,7 @@ func (s *socket) Read(b []byte) (int, error) {
 		return s.conn.Read(b)
 	}
 	for {
-		n, err := unix.Read(s.fd, b)
+		n, err := dedicated().Read(s.fd, b)
 		if errors.Is(err, unix.EINTR) {
 			continue
 		}

@@ -57,6 +57,9 @@ func write(ctx context.Context, c *control, job Write) (result *Result, err erro
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
+	if d, ok := file.(diskwrite.Dedicator); ok {
+		d.Dedicate() // see pin
+	}
 	counters, err := host.OpenCounters(job.Device)
 	if err != nil {
 		return nil, err
