@@ -4,14 +4,22 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"copylab/internal/testenv"
+	"copylab/scenarios/worker"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-func TestMain(m *testing.M) { testenv.Main(m) }
+// TestMain makes the test binary a worker where it is told so, as copylab's own binary is.
+func TestMain(m *testing.M) {
+	if slices.Equal(os.Args[1:], []string{"worker"}) {
+		os.Exit(worker.Main(os.Stdin, os.Stdout))
+	}
+	testenv.Main(m)
+}
 
 // golden compares text with a file of testdata, which -update writes.
 func golden(t *testing.T, name, got string) {

@@ -26,6 +26,9 @@ func newList() *cobra.Command {
 			if len(args) == 1 {
 				group = args[0]
 			}
+			if err := scenarios.CheckFolder(dir); err != nil {
+				return usage(err)
+			}
 			listing, err := scenarios.List(group, dir)
 			if bad := (*scenarios.UsageError)(nil); errors.As(err, &bad) {
 				return usage(err)

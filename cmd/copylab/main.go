@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 )
 
@@ -28,6 +29,13 @@ func main() {
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
 	os.Exit(execute(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
+
+// memoryLimit is what the command's own heap and stacks may take before the garbage collector works harder. With the program
+// itself and two workers that is well below 100 MiB, however many trials a run has.
+const memoryLimit = 40 << 20
+
+// boundMemory is for the commands that hold a whole run. A worker must not call it: its collector is off.
+func boundMemory() { debug.SetMemoryLimit(memoryLimit) }
 
 // execute runs one command line and returns its exit code.
 func execute(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) int {

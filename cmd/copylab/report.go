@@ -12,6 +12,7 @@ import (
 
 	"copylab/report"
 	"copylab/results"
+	"copylab/scenarios"
 )
 
 type reportOptions struct {
@@ -39,6 +40,7 @@ func newReport() *cobra.Command {
 			if err := o.validate(); err != nil {
 				return usage(err)
 			}
+			boundMemory()
 			return o.run(c, args[0])
 		},
 	}
@@ -53,7 +55,11 @@ const formatCharts = "charts"
 func (o *reportOptions) validate() error {
 	known := append(report.Formats(), formatCharts)
 	if !slices.Contains(known, o.format) {
-		return fmt.Errorf("unknown format %q: choose one of %s", o.format, strings.Join(known, ", "))
+		hint := ""
+		if near := scenarios.Nearest(o.format, known); near != "" {
+			hint = fmt.Sprintf("did you mean %q? ", near)
+		}
+		return fmt.Errorf("unknown format %q: %s(valid: %s)", o.format, hint, strings.Join(known, ", "))
 	}
 	return nil
 }

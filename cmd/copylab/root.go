@@ -1,10 +1,14 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"copylab/scenarios"
 )
 
 // newRoot lists every command, in the order in which the help shows them.
@@ -35,16 +39,45 @@ on this machine, and says in words and charts how they differ and what limited t
 	root.SuggestionsMinimumDistance = 2
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return usage(fmt.Errorf("%w (%s --help lists the flags)", err, c.CommandPath()))
+		return usage(fmt.Errorf("%w%s (%s --help lists the flags)", err, nearestFlag(c, err), c.CommandPath()))
 	})
 	cobra.EnableCommandSorting = false
 	root.AddCommand(newRun(), newList(), newDoctor(), newReport(), newClean(), newVersion(), newWorker())
 	return root
 }
 
-// argsBetween is cobra.RangeArgs with copylab's exit code.
+// nearestFlag names the flag that was probably meant by an unknown one.
+func nearestFlag(c *cobra.Command, err error) string {
+	unknown, ok := errors.AsType[*pflag.NotExistError](err)
+	if !ok {
+		return ""
+	}
+	var names []string
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden {
+			names = append(names, f.Name)
+		}
+	})
+	if near := scenarios.Nearest(unknown.GetSpecifiedName(), names); near != "" {
+		return fmt.Sprintf(": did you mean --%s?", near)
+	}
+	return ""
+}
+
+// argsBetween is cobra.RangeArgs with copylab's exit code and a message that shows the usage. No command takes more than
+// one argument, but for run, which takes any number.
 func argsBetween(least, most int) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
-		return usage(cobra.RangeArgs(least, most)(c, args))
+		if n := len(args); n >= least && n <= most {
+			return nil
+		}
+		want := "no argument"
+		switch {
+		case most == 1 && least == 1:
+			want = "exactly 1 argument"
+		case most == 1:
+			want = "at most 1 argument"
+		}
+		return usage(fmt.Errorf("%s takes %s, got %d (usage: %s)", c.CommandPath(), want, len(args), c.UseLine()))
 	}
 }

@@ -42,6 +42,7 @@ Without an argument it runs the tour: the read/write loop against sendfile, and 
 			if len(args) == 0 {
 				args = []string{"tour"}
 			}
+			boundMemory()
 			return o.run(c, args)
 		},
 	}
@@ -110,7 +111,7 @@ func (o *runOptions) one(c *cobra.Command, s *scenarios.Scenario, effort scenari
 	if out == "" {
 		out = filepath.Join("runs", scenarios.RunID(started, s.ID))
 	}
-	record, err := createRecord(out)
+	record, made, err := createRecord(out)
 	if err != nil {
 		return usage(err)
 	}
@@ -128,17 +129,17 @@ func (o *runOptions) one(c *cobra.Command, s *scenarios.Scenario, effort scenari
 	outcome, err := execution.Run(c.Context(), results.NewWriter(record), started)
 	show.done()
 	if outcome.End.Type == "" {
-		return errors.Join(failure(err), removeEmpty(out))
+		return errors.Join(failure(err), removeMade(made))
 	}
 	rendered := o.render(c, out)
 	switch {
-	case outcome.End.Reason == results.StopInterrupted:
+	case outcome.End.Reason == results.StopInterrupted, c.Context().Err() != nil: // also while the report was rendered
 		fmt.Fprintf(c.ErrOrStderr(), "copylab: interrupted; what was measured until then is in %s\n", out)
 		return codeError{exitInterrupted, errors.Join(err, rendered)}
 	case errors.Join(err, rendered) != nil:
 		return errors.Join(err, rendered)
 	case outcome.Failed > 0:
-		return fmt.Errorf("%d trials failed: the report in %s says which and why", outcome.Failed, out)
+		return fmt.Errorf("%s failed: the report in %s says which and why", trials(outcome.Failed), out)
 	case outcome.End.Reason == results.StopFailed:
 		return fmt.Errorf("nothing was measured: %s (%s says why for each case)", outcome.End.Detail, filepath.Join(out, "report.md"))
 	}
@@ -179,29 +180,52 @@ func (o *runOptions) render(c *cobra.Command, folder string) error {
 	return err
 }
 
-// createRecord makes a run's folder and its empty record. It never writes into a run that is already there.
-func createRecord(folder string) (*os.File, error) {
-	if entries, err := os.ReadDir(folder); err == nil && len(entries) > 0 {
-		return nil, fmt.Errorf("make folder %s for the run: it is not empty: name another with --out", folder)
+func trials(n int) string {
+	if n == 1 {
+		return "1 trial"
 	}
-	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return nil, fmt.Errorf("make folder for the run: %w: name another with --out", err)
-	}
-	f, err := os.OpenFile(filepath.Join(folder, results.RecordFile), os.O_CREATE|os.O_EXCL|os.O_WRONLY|os.O_APPEND, 0o644)
-	if err != nil {
-		return nil, fmt.Errorf("make record of the run: %w: name another folder with --out", err)
-	}
-	return f, nil
+	return fmt.Sprintf("%d trials", n)
 }
 
-// removeEmpty removes the folder of a run that never began.
-func removeEmpty(folder string) error {
-	err := os.Remove(filepath.Join(folder, results.RecordFile))
-	if err == nil {
-		err = os.Remove(folder)
+// createRecord makes a run's folder and its empty record, and lists what it made, the innermost first. It never writes
+// into a run that is already there.
+func createRecord(folder string) (record *os.File, made []string, err error) {
+	if entries, err := os.ReadDir(folder); err == nil && len(entries) > 0 {
+		return nil, nil, fmt.Errorf("make folder %s for the run: it is not empty: name another with --out", folder)
 	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("remove the folder of a run that never began: %w", err)
+	for dir := filepath.Clean(folder); ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		made = append(made, dir)
+	}
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return nil, nil, fmt.Errorf("make folder for the run: %w: name another with --out", err)
+	}
+	name := filepath.Join(folder, results.RecordFile)
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY|os.O_APPEND, 0o644)
+	if err != nil {
+		return nil, nil, fmt.Errorf("make record of the run: %w: name another folder with --out", err)
+	}
+	return f, append([]string{name}, made...), nil
+}
+
+// removeMade removes what createRecord made for a run that never began. A folder that something else was put into
+// meanwhile stays.
+func removeMade(made []string) error {
+	for i, name := range made {
+		err := os.Remove(name)
+		switch {
+		case i > 0 && notEmpty(name):
+			return nil
+		case err != nil && !errors.Is(err, fs.ErrNotExist):
+			return fmt.Errorf("remove the folder of a run that never began: %w", err)
+		}
 	}
 	return nil
+}
+
+func notEmpty(folder string) bool {
+	entries, err := os.ReadDir(folder)
+	return err == nil && len(entries) > 0
 }
