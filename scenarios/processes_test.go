@@ -381,11 +381,11 @@ func TestDisturbances(t *testing.T) {
 	}{
 		{"quiet", trial(0, 0, time.Second), ""},
 		{"a little steal", trial(second/50, 0, time.Second), ""},
-		{"steal", trial(second/50+1, 0, time.Second), "the hypervisor took 1.0 % of CPU time (steal)"},
-		{"200 switches in a second", trial(0, 200, time.Second), ""},
-		{"more", trial(0, 201, time.Second), "the sender lost its CPU 201 times (involuntary context switches)"},
-		{"few in a short trial", trial(0, 19, 10*time.Millisecond), ""},
-		{"many in a short trial", trial(0, 20, 10*time.Millisecond), "the sender lost its CPU 20 times (involuntary context switches)"},
+		{"steal", trial(second/50+1, 0, time.Second), "the hypervisor took more than 1 % of the CPU time (steal)"},
+		{"1000 switches in a second", trial(0, 1000, time.Second), ""},
+		{"more", trial(0, 1001, time.Second), "the sender lost its CPU 1001 times (involuntary context switches)"},
+		{"few in a short trial", trial(0, 49, 10*time.Millisecond), ""},
+		{"many in a short trial", trial(0, 50, 10*time.Millisecond), "the sender lost its CPU 50 times (involuntary context switches)"},
 		{"nothing is known", unknown, ""},
 	} {
 		if got := strings.Join(disturbances(tt.of), "; "); got != tt.want {
