@@ -14,7 +14,7 @@ help: ## print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build bin/copylab, one static binary
-	$(GO) build -trimpath -o $(BIN) ./cmd/copylab
+	$(GO) build -trimpath -buildvcs=auto -o $(BIN) ./cmd/copylab
 
 run: build ## build, then measure this machine: the tour, about a minute and a half
 	$(BIN) run

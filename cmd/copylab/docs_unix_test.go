@@ -56,12 +56,12 @@ func TestCommandLinesOfDocuments(t *testing.T) {
 // commandLine runs one line of a document.
 func commandLine(t *testing.T, l *lab, line string) {
 	words := strings.Fields(line)
-	switch program := words[0]; {
-	case program == "bin/copylab", program == "copylab":
+	switch program := words[0]; program {
+	case "bin/copylab", "copylab":
 		if len(words) > 1 && words[1] == "run" {
 			line += shortened(t, l, words[2:])
 		}
-	case program == "jq":
+	case "jq":
 		if _, err := exec.LookPath(program); err != nil {
 			t.Skip(err)
 		}

@@ -96,7 +96,7 @@ func TestMemoryOfLongRecord(t *testing.T) {
 	run, trials, end := l.record(filepath.Join(l.Dir, "run"))
 
 	// The same blocks over and over, without their histograms: those are merged and take no room.
-	const blocks = 3000
+	const blocks = 4000
 	f, err := os.Create(filepath.Join(l.Dir, "long.jsonl"))
 	if err != nil {
 		t.Fatal(err)
