@@ -25,6 +25,12 @@ type progress struct {
 	block  int
 }
 
+// The bar's own width in columns, and what it takes with the percentage and the gaps.
+const (
+	barWidth   = 12
+	besideText = barWidth + 8
+)
+
 // barSteps is how finely the bar shows the share of the time that has passed.
 const barSteps = 1000
 
@@ -32,7 +38,7 @@ func newProgress(c *cobra.Command, o *runOptions, s *scenarios.Scenario) *progre
 	p := &progress{out: c.ErrOrStderr(), quiet: o.quiet, labels: results.Labels(s.Cases()), block: -1}
 	if !o.quiet && !o.plain && terminal(c.OutOrStdout()) && terminal(c.ErrOrStderr()) {
 		p.bar = progressbar.NewOptions(barSteps,
-			progressbar.OptionSetWriter(p.out), progressbar.OptionSetWidth(12), progressbar.OptionSetPredictTime(false),
+			progressbar.OptionSetWriter(p.out), progressbar.OptionSetWidth(barWidth), progressbar.OptionSetPredictTime(false),
 			progressbar.OptionSetElapsedTime(false), progressbar.OptionClearOnFinish(),
 			progressbar.OptionSetTheme(progressbar.Theme{Saucer: "█", SaucerPadding: "░", BarStart: "", BarEnd: ""}))
 	}
@@ -80,8 +86,14 @@ func (p *progress) done() {
 	}
 }
 
-// line is the text before the bar: what is measured, how long it takes, what is known so far.
+// line is the text before the bar: what is measured, how long it takes, what is known so far. It is cut so that text and
+// bar fit into one line of the terminal, whatever its width: a line that wraps can't be drawn over.
 func (p *progress) line(e scenarios.Event) string {
+	text := []rune(p.text(e))
+	return string(text[:min(len(text), max(0, width(p.out)-besideText))])
+}
+
+func (p *progress) text(e scenarios.Event) string {
 	text := fmt.Sprintf("%s %-22.22s %s left", p.stage(e), p.label(e.Case), clock(e.Left))
 	if len(e.Ratios) > 0 {
 		text += "  " + p.ratio(e.Ratios[(e.Step-1)%len(e.Ratios)])
