@@ -16,9 +16,9 @@ import (
 const mostCurves = 8
 
 // figuresOf chooses the charts of a summary: those that its scenario asks for and that there is data for. A summary
-// that asks for none by name gets all of them.
+// that names none at all (not even an empty list) gets all of them.
 func figuresOf(s *results.Summary) []figure {
-	wants := func(name string) bool { return len(s.Run.Charts) == 0 || slices.Contains(s.Run.Charts, name) }
+	wants := func(name string) bool { return s.Run.Charts == nil || slices.Contains(s.Run.Charts, name) }
 	all := groups(s)
 	var out []figure
 	for _, g := range all {

@@ -270,3 +270,12 @@ func TestCommand(t *testing.T) {
 		}
 	}
 }
+
+func TestChartsThatAreAskedFor(t *testing.T) {
+	s := tourSummary(t)
+	all := len(figuresOf(s))
+	s.Run.Charts = []string{}
+	if n := len(figuresOf(s)); n != 0 || all == 0 {
+		t.Errorf("an empty list of charts draws %d, and none named draws %d; want 0 and some", n, all)
+	}
+}

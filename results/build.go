@@ -174,7 +174,7 @@ func (b *Builder) Summary(end *End, warnings ...string) *Summary {
 		Schema: Schema,
 		Run: RunSummary{
 			ID: b.run.ID, Started: b.run.Started, Scenario: b.run.Scenario.ID, Title: b.run.Scenario.Title, Question: b.run.Scenario.Question,
-			Effort: b.run.Effort, Seed: b.run.Seed, Args: append([]string{}, b.run.Args...), Charts: append([]string{}, b.run.Scenario.Charts...),
+			Effort: b.run.Effort, Seed: b.run.Seed, Args: append([]string{}, b.run.Args...), Charts: slices.Clone(b.run.Scenario.Charts),
 			Tool: b.run.Tool, Host: b.run.Host, Stopped: StopCutOff, Blocks: len(b.blocks),
 			DurationSeconds: measured.Unavailable[float64]("the record has no end"),
 			Precision:       b.run.Scenario.Precision,
