@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"copylab/internal/kernel"
 )
 
 // raceAnswer is what a sender, in C or in Go, says about its race.
@@ -52,6 +54,11 @@ func race(task childTask) (answer raceAnswer, err error) {
 	s, err := openSending(p, file, task.FileSize, task.Chunk, out, task.Dedicated)
 	if err != nil {
 		return answer, err
+	}
+	if task.Dedicated {
+		if err := kernel.OwnDescriptors(); err != nil {
+			return answer, err
+		}
 	}
 	latency, confirmed := newHistogram(), make([]byte, 1)
 	process, began := cpuTime(unix.RUSAGE_SELF), time.Now()

@@ -4,8 +4,18 @@ import (
 	"fmt"
 	"runtime"
 
+	"copylab/internal/kernel"
 	"copylab/results/host"
 )
+
+// ownDescriptors spares the calling thread what a table of descriptors shared with the Go runtime's threads costs, and
+// notes whether it could. It is the last step before the clock starts: see kernel.OwnDescriptors.
+func ownDescriptors(settings map[string]string) {
+	settings["descriptor_table"] = "own"
+	if err := kernel.OwnDescriptors(); err != nil {
+		settings["descriptor_table"] = "shared with the Go runtime's threads: " + err.Error()
+	}
+}
 
 // pin confines every thread of this process to the CPU, and gives each stream a Go processor of its own, so that none
 // waits for the Go scheduler. -1 leaves the threads where they are.

@@ -90,6 +90,9 @@ func receive(ctx context.Context, c *control, job Receive) (result *Result, err 
 	}
 	result.Settings = settings
 	sharpenTimers()
+	if job.Streams == 1 {
+		ownDescriptors(result.Settings)
+	}
 	if err := c.awaitGo(ctx); err != nil {
 		return nil, err
 	}

@@ -96,6 +96,9 @@ func send(ctx context.Context, c *control, job Send) (result *Result, err error)
 	if result.Before, err = setCache(ctx, streams[0].file, job.Cache); err != nil {
 		return nil, err
 	}
+	if path.Connection == copypaths.Descriptor && job.Streams == 1 {
+		ownDescriptors(result.Settings)
+	}
 	if err := c.awaitGo(ctx); err != nil {
 		return nil, err
 	}

@@ -65,6 +65,7 @@ func write(ctx context.Context, c *control, job Write) (result *Result, err erro
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, counters.Close()) }()
+	ownDescriptors(result.Settings)
 	op, syncs := results.NewHistogram(), results.NewHistogram()
 	if err := c.awaitGo(ctx); err != nil {
 		return nil, err
