@@ -1,0 +1,9 @@
+package kernel
+
+import (
+	"testing"
+
+	"copylab/internal/testenv"
+)
+
+func TestMain(m *testing.M) { testenv.Main(m) }
