@@ -23,10 +23,18 @@ func TestBytesArrive(t *testing.T) {
 		{64 << 10, 5, 2, 1001},                        // the chunk is larger than the file
 		{64 << 10, 256 << 10, 256<<10 + 7, 512 << 10}, // the start lies beyond the end
 		{4 << 20, 9<<20 + 17, 123_457, 21 << 20},
+		// What direct I/O takes: whole blocks, but at the end of the file.
+		{64 << 10, 5, 0, 1000},
+		{64 << 10, 300_001, 0, 900_003},
+		{64 << 10, 300_001, 128 << 10, 300_001 - 128<<10},
+		{4 << 20, 9<<20 + 17, 4 << 20, 14<<20 + 34},
 	} {
 		content := payload(int(c.file), 1)
 		want := checksumOf(content, c.start, c.bytes)
 		for _, p := range moving() {
+			if p.Direct && !wholeBlocks(p, c.file, c.start, c.bytes, c.chunk) {
+				continue
+			}
 			t.Run(fmt.Sprintf("%s/chunk=%d/file=%d/start=%d/bytes=%d", p.ID, c.chunk, c.file, c.start, c.bytes), func(t *testing.T) {
 				s, to := setUp(t, p, content, c.chunk, 0)
 				result := take("checksum", to, math.MaxInt64)
@@ -47,17 +55,33 @@ func TestBytesArrive(t *testing.T) {
 	}
 }
 
+// directBlock is a multiple of what any disk asks of direct I/O.
+const directBlock = 4096
+
+// wholeBlocks tells whether a direct path can stream that. What such a path says of anything else is tested apart.
+func wholeBlocks(p Path, file, start, bytes int64, chunk int) bool {
+	end := (start + bytes) % file
+	return start%directBlock == 0 && start < file && (chunk%directBlock == 0 || int64(chunk) >= file) && (end%directBlock == 0 || !p.WholeBlocks)
+}
+
 // TestMoveAnywhere moves chunks in an order in which no file stands where it should.
 func TestMoveAnywhere(t *testing.T) {
-	content := payload(10_000, 2)
-	offsets := []int64{9000, 0, 5000, 5000, 1, 6000, 0}
-	const chunk = 1000
-	var expect []byte
-	for _, off := range offsets {
-		expect = append(expect, content[off:off+chunk]...)
-	}
 	for _, p := range moving() {
 		t.Run(p.ID, func(t *testing.T) {
+			content := payload(10_000, 2)
+			offsets := []int64{9000, 0, 5000, 5000, 1, 6000, 0}
+			chunk := 1000
+			if p.Direct {
+				chunk = directBlock
+				content = payload(10*chunk, 2)
+				for i, n := range []int64{9, 0, 5, 5, 1, 6, 0} {
+					offsets[i] = n * directBlock
+				}
+			}
+			var expect []byte
+			for _, off := range offsets {
+				expect = append(expect, content[off:off+int64(chunk)]...)
+			}
 			s, to := setUp(t, p, content, chunk, 4321)
 			result := take("checksum", to, math.MaxInt64)
 			for _, off := range offsets {
@@ -65,7 +89,7 @@ func TestMoveAnywhere(t *testing.T) {
 					t.Error(err)
 				}
 			}
-			if err := s.close(); err != nil {
+			if err := errors.Join(s.Flush(), s.close()); err != nil {
 				t.Error(err)
 			}
 			if got, want := <-result, checksumOf(expect, 0, int64(len(expect))); got.sum != want {
@@ -78,11 +102,15 @@ func TestMoveAnywhere(t *testing.T) {
 // TestDedicated checks that raw system calls move the same bytes. All of them fit into the socket's buffers: the receiver
 // is in this process, so that no call may have to wait for it.
 func TestDedicated(t *testing.T) {
-	const size, start, bytes, chunk = 50_007, 777, 60_000, 4 << 10
+	const size, chunk = 50_007, 4 << 10
 	content := payload(size, 10)
 	for _, p := range moving() {
 		if p.Connection != Descriptor {
 			continue
+		}
+		start, bytes := int64(777), int64(60_000)
+		if p.Direct {
+			start, bytes = 8192, size-8192+size
 		}
 		t.Run(p.ID, func(t *testing.T) {
 			available(t, p)
@@ -121,9 +149,13 @@ func TestNothingIsAllocated(t *testing.T) {
 		t.Run(p.ID, func(t *testing.T) {
 			s, to := setUp(t, p, payload(size, 11), chunk, 0)
 			result := take("recv", to, math.MaxInt64)
+			start := int64(12_345)
+			if p.Direct {
+				start = directBlock
+			}
 			latency := newHistogram()
 			if n := testing.AllocsPerRun(runs, func() {
-				if _, err := Stream(s, 12_345, size, size, chunk, latency); err != nil {
+				if _, err := Stream(s, start, size, size, chunk, latency); err != nil {
 					t.Error(err)
 				}
 			}); n != 0 {

@@ -11,7 +11,7 @@ const childEnv = "COPYLAB_COPYPATHS_CHILD"
 
 // childTask is what a child is to do.
 type childTask struct {
-	Do        string // "trace path", "trace receiver", "race"
+	Do        string // "trace path", "trace receiver", "race", "probe uring" (Bytes is the errno)
 	ID        string // of the path or the receiver
 	File      string
 	FileSize  int64
@@ -47,6 +47,8 @@ func runChild() bool {
 			answer, err = tracePath(task)
 		case "trace receiver":
 			answer, err = traceReceiver(task)
+		case "probe uring":
+			answer, err = probeUnderFilter(uint32(task.Bytes))
 		case "race":
 			answer, err = race(task)
 		default:

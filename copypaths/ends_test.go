@@ -19,6 +19,7 @@ import (
 
 	"copylab/copypaths/receivers"
 	"copylab/internal/kernel"
+	"copylab/internal/testenv"
 )
 
 func newHistogram() *hdrhistogram.Histogram { return hdrhistogram.New(1, 3_600_000_000_000, 3) }
@@ -114,6 +115,14 @@ type sending struct {
 	closeSocket func() error // nil once it is closed
 }
 
+// Flush lets a sending be streamed like the Mover in it.
+func (s *sending) Flush() error {
+	if f, ok := s.Mover.(Flusher); ok {
+		return f.Flush()
+	}
+	return nil
+}
+
 // close gives back everything but the file.
 func (s *sending) close() error {
 	err := s.Close()
@@ -202,7 +211,9 @@ func available(t testing.TB, p Path) {
 	if p.Connection == NoConnection {
 		return
 	}
-	switch status := p.Probe(); {
+	status := p.ProbeIn(t.TempDir())
+	testenv.Require(t, testenv.Direct, !p.Direct || status.State != kernel.StateUnavailable, "%s", status.Reason)
+	switch {
 	case status.State == kernel.StateAvailable:
 	case status.State == kernel.StateUnavailable && runtime.GOOS != "linux":
 		t.Skip(status.Reason)

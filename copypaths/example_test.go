@@ -78,6 +78,14 @@ func ExampleCatalogue() {
 	// read-write: read(2) into one buffer, write(2) to the socket
 	// sendfile: sendfile(2) from the page cache to the socket
 	// mmap-write: map the file, write(2) the mapping to the socket
+	// splice: splice(2) from the page cache to a pipe and on to the socket
+	// read-zerocopy: read(2) into a ring of buffers, send(2) with MSG_ZEROCOPY
+	// mmap-zerocopy: map the file, send(2) the mapping with MSG_ZEROCOPY
+	// direct-write: read(2) past the page cache (O_DIRECT), write(2) to the socket
+	// direct-sendfile: sendfile(2) past the page cache (O_DIRECT) to the socket
+	// uring-read-send: io_uring: READ_FIXED into a registered buffer, linked SEND
+	// uring-send-zc: io_uring: READ_FIXED into a ring of buffers, linked SEND_ZC
+	// uring-splice: io_uring: SPLICE from the page cache to a pipe, linked SPLICE to the socket
 	// go-io-copy: Go's io.Copy from os.File to net.TCPConn
 	// go-copy-buffer: Go's io.CopyBuffer with both ends wrapped, so that it really copies
 	// null: moves nothing: the cost of the tool itself

@@ -55,6 +55,12 @@ func call(p Path) string {
 		return "io.Copy"
 	case "go-copy-buffer":
 		return "io.CopyBuffer"
+	case "uring-read-send":
+		return "IORING_OP_SEND"
+	case "uring-send-zc":
+		return "IORING_OP_SEND_ZC"
+	case "uring-splice":
+		return "IORING_OP_SPLICE"
 	}
 	return p.Syscalls[len(p.Syscalls)-1]
 }
@@ -90,8 +96,8 @@ func TestFileCutShort(t *testing.T) {
 			}
 			result := take("recv", to, math.MaxInt64)
 			err := streamSoon(t, s, size)
-			if p.ID == "mmap-write" {
-				wantError(t, err, []error{unix.EFAULT}, "write to socket", "shorter than its mapping")
+			if p.ID == "mmap-write" || p.ID == "mmap-zerocopy" {
+				wantError(t, err, []error{unix.EFAULT}, call(p)+" to socket", "shorter than its mapping")
 			} else {
 				wantError(t, err, []error{io.ErrUnexpectedEOF}, fileCall(p)+" from file", fmt.Sprintf("the file ends at offset %d", size/2))
 			}
@@ -107,6 +113,12 @@ func TestFileCutShort(t *testing.T) {
 
 // fileCall is the word with which a path's errors name what read the file.
 func fileCall(p Path) string {
+	switch p.ID {
+	case "uring-read-send", "uring-send-zc":
+		return "IORING_OP_READ_FIXED"
+	case "uring-splice":
+		return "IORING_OP_SPLICE"
+	}
 	if p.Connection == Descriptor {
 		return p.Syscalls[0]
 	}
@@ -160,6 +172,17 @@ func TestSocketNotBlocking(t *testing.T) {
 			if err := unix.SetNonblock(s.ends.Socket, true); err != nil {
 				t.Error(err)
 			}
+			if p.ID == "uring-read-send" || p.ID == "uring-send-zc" {
+				// io_uring waits for a socket by a poll of its own, whatever O_NONBLOCK says.
+				result := take("recv", to, math.MaxInt64)
+				if err := errors.Join(streamSoon(t, s, 64<<20), s.close()); err != nil {
+					t.Error(err)
+				}
+				if got := <-result; got.err != nil || got.bytes != 64<<20 {
+					t.Errorf("receiver got %d bytes, error %v", got.bytes, got.err)
+				}
+				return
+			}
 			// Nobody receives, so that the buffers fill up.
 			wantError(t, streamSoon(t, s, 1<<30), []error{unix.EAGAIN}, call(p)+" to socket", "not a blocking one")
 			if err := errors.Join(s.close(), unix.Close(to)); err != nil {
@@ -175,21 +198,27 @@ func TestOpenRejectsBadEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	good := Ends{File: file, FileSize: 7, Chunk: 4, Buffer: make([]byte, 4), Conn: &net.TCPConn{}}
+	sender, receiver, err := connection(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(sender)
+	defer unix.Close(receiver)
+	good := Ends{File: file, FileSize: 7, Chunk: 8, Buffer: make([]byte, 8), Conn: &net.TCPConn{}, Socket: sender}
 	for _, p := range moving() {
 		available(t, p)
 		for words, bad := range map[string]Ends{
-			"no file":            {FileSize: 7, Chunk: 4, Buffer: good.Buffer, Conn: good.Conn},
-			"file of 0 bytes":    {File: file, Chunk: 4, Buffer: good.Buffer, Conn: good.Conn},
-			"chunk of 0 bytes":   {File: file, FileSize: 7, Buffer: good.Buffer, Conn: good.Conn},
-			"smaller than the":   {File: file, FileSize: 7, Chunk: 5, Buffer: good.Buffer, Conn: good.Conn},
-			"no *net.TCPConn":    {File: file, FileSize: 7, Chunk: 4, Buffer: good.Buffer},
-			"chunk of -1 bytes:": {File: file, FileSize: 7, Chunk: -1, Buffer: good.Buffer, Conn: good.Conn},
+			"no file":            {FileSize: 7, Chunk: 8, Buffer: good.Buffer, Conn: good.Conn, Socket: sender},
+			"file of 0 bytes":    {File: file, Chunk: 8, Buffer: good.Buffer, Conn: good.Conn, Socket: sender},
+			"chunk of 0 bytes":   {File: file, FileSize: 7, Buffer: good.Buffer, Conn: good.Conn, Socket: sender},
+			"smaller than the":   {File: file, FileSize: 7, Chunk: 9, Buffer: good.Buffer, Conn: good.Conn, Socket: sender},
+			"no *net.TCPConn":    {File: file, FileSize: 7, Chunk: 8, Buffer: good.Buffer, Socket: sender},
+			"chunk of -1 bytes:": {File: file, FileSize: 7, Chunk: -1, Buffer: good.Buffer, Conn: good.Conn, Socket: sender},
 		} {
 			wants := true
 			switch words {
 			case "smaller than the":
-				wants = p.ID == "read-write" || p.ID == "go-copy-buffer" // the others use no buffer
+				wants = p.ID == "read-write" || p.ID == "read-zerocopy" || p.ID == "go-copy-buffer" // the others use no buffer
 			case "no *net.TCPConn":
 				wants = p.Connection == GoConn
 			}

@@ -48,6 +48,7 @@ func countPayload(trace syscalltrace.Trace) map[string]int64 {
 // tracedAnswer is what a traced child says about itself.
 type tracedAnswer struct {
 	File, Socket int              // descriptors
+	Direct       bool             // File has O_DIRECT
 	Counted      map[string]int64 // the Mover's or Taker's own count of the span
 	Operations   int64
 	Taken        int64 // bytes that arrived
@@ -83,6 +84,17 @@ func tracePath(task childTask) (answer tracedAnswer, err error) {
 			return answer, err
 		}
 	}
+	switch m := s.Mover.(type) { // these open the file once more
+	case *directWriteMover:
+		answer.File = m.direct.fd
+	case *directSendfileMover:
+		answer.File = m.direct.fd
+	}
+	flags, err := unix.FcntlInt(uintptr(answer.File), unix.F_GETFL, 0)
+	if err != nil {
+		return answer, err
+	}
+	answer.Direct = flags&unix.O_DIRECT != 0
 	latency := newHistogram()
 	before := s.Syscalls()
 	syscalltrace.Begin()
@@ -116,7 +128,7 @@ func traceReceiver(task childTask) (answer tracedAnswer, err error) {
 	if !found {
 		return answer, fmt.Errorf("there is no receiver %q", task.ID)
 	}
-	taker, err := r.Open(receivers.End{Socket: receiver, Buffer: buffer})
+	taker, err := r.Open(receivers.End{Socket: receiver, Buffer: buffer, Dedicated: task.Dedicated, Dir: task.File, FileBytes: task.FileSize})
 	if err != nil {
 		return answer, err
 	}
@@ -174,8 +186,9 @@ func TestPathMakesItsSyscallsAndNoOthers(t *testing.T) {
 		chunk, chunks, fileChunks, startChunk, seeks int64
 	}{
 		{"once through", 4 << 10, 64, 64, 0, 0},
-		{"wraps", 4 << 10, 64, 40, 3, 2},         // to the start, and back to the beginning
-		{"large chunks", 64 << 10, 16, 16, 0, 0}, // larger than the buffer that io.Copy makes if it is not given one
+		{"around the ring", 4 << 10, 200, 200, 0, 0}, // of read-zerocopy, which has 64 buffers
+		{"wraps", 4 << 10, 64, 40, 3, 2},             // to the start, and back to the beginning
+		{"large chunks", 64 << 10, 16, 16, 0, 0},     // larger than the buffer that io.Copy makes if it is not given one
 	} {
 		chunk, chunks, bytes := span.chunk, span.chunks, span.chunks*span.chunk
 		file, err := writePayload(t.TempDir(), payload(int(span.fileChunks*chunk), 8))
@@ -212,11 +225,29 @@ func TestPathMakesItsSyscallsAndNoOthers(t *testing.T) {
 				got := countPayload(trace)
 				want := map[string]int64{}
 				for _, name := range p.Syscalls {
-					want[name] = chunks
+					want[name] += chunks
 				}
 				switch p.ID {
-				case "read-write":
+				case "read-write", "direct-write":
 					want["lseek"] = span.seeks
+				case "read-zerocopy", "mmap-zerocopy":
+					if p.Syscalls[0] == "read" {
+						want["lseek"] = span.seeks
+					}
+					// How often notifications are looked for depends on when they come: at most once for each send, and
+					// once more for each time that none was there, which is when they are waited for.
+					want["recvmsg"], want["ppoll"] = got["recvmsg"], got["ppoll"]
+					if got["recvmsg"] > got["sendto"]+got["ppoll"] || got["ppoll"] > got["recvmsg"] {
+						t.Errorf("made %v: too many of recvmsg or ppoll", got)
+					}
+				case "uring-read-send", "uring-send-zc", "uring-splice":
+					// One call for each chain, and what the first Move does; more only to go on waiting.
+					want["io_uring_enter"], want["io_uring_register"], want["sched_getaffinity"] = chunks/uringDepth+1, 1, 1
+					for _, c := range trace.Calls {
+						if c.Thread == trace.Thread && c.Name == "io_uring_enter" && c.Args[1] == 0 {
+							want[c.Name]++
+						}
+					}
 				case "go-io-copy":
 					want["sendfile"], want["lseek"] = chunks, span.seeks
 				case "go-copy-buffer":
@@ -224,7 +255,7 @@ func TestPathMakesItsSyscallsAndNoOthers(t *testing.T) {
 				}
 				// A call that was cut short, or that had to wait, is made once more: that is exact too.
 				for _, c := range trace.Calls {
-					if c.Thread == trace.Thread && slices.Contains([]string{"read", "write", "sendfile"}, c.Name) && c.Return < chunk {
+					if c.Thread == trace.Thread && slices.Contains([]string{"read", "write", "sendfile", "splice", "sendto"}, c.Name) && c.Return < chunk {
 						want[c.Name]++
 					}
 				}
@@ -234,6 +265,9 @@ func TestPathMakesItsSyscallsAndNoOthers(t *testing.T) {
 				}
 				if p.Connection == Descriptor && !maps.Equal(answer.Counted, got) {
 					t.Errorf("the path counted %v, the kernel %v", answer.Counted, got)
+				}
+				if p.Direct && !answer.Direct {
+					t.Error("the path's own descriptor of the file has no O_DIRECT")
 				}
 				if p.Connection == GoConn && len(answer.Counted) != 0 {
 					t.Errorf("the path counted %v; it can't know", answer.Counted)
@@ -248,7 +282,7 @@ func TestPathMakesItsSyscallsAndNoOthers(t *testing.T) {
 // call the right number in all; and no other thread touched the file or the socket, except to wait for the socket.
 func checkEnds(t *testing.T, trace syscalltrace.Trace, answer tracedAnswer, bytes int64) {
 	t.Helper()
-	moved := map[string]int64{}
+	moved, pipe := map[string]int64{}, -1
 	for _, c := range trace.Calls {
 		first, second := int(c.Args[0]), int(c.Args[1])
 		if c.Thread != trace.Thread {
@@ -271,11 +305,31 @@ func checkEnds(t *testing.T, trace syscalltrace.Trace, answer tracedAnswer, byte
 				t.Errorf("sendfile from descriptor %d to %d, want from the file %d to the socket %d", second, first, answer.File, answer.Socket)
 			}
 		}
+		name := c.Name
+		switch name {
+		case "sendto":
+			if first != answer.Socket || c.Args[3] != unix.MSG_ZEROCOPY {
+				t.Errorf("sendto descriptor %d with flags %#x, want the socket %d and MSG_ZEROCOPY", first, c.Args[3], answer.Socket)
+			}
+		case "recvmsg":
+			if first != answer.Socket || c.Args[2] != unix.MSG_ERRQUEUE {
+				t.Errorf("recvmsg from descriptor %d with flags %#x, want from the error queue of the socket %d", first, c.Args[2], answer.Socket)
+			}
+		case "splice":
+			switch third := int(c.Args[2]); {
+			case first == answer.File && third != answer.Socket && c.Args[1] != 0:
+				name, pipe = "splice to the pipe", third
+			case third == answer.Socket && first != answer.File && c.Args[1] == 0 && pipe >= 0:
+				name = "splice to the socket"
+			default:
+				t.Errorf("splice from descriptor %d to %d, want from the file %d to a pipe, or on to the socket %d", first, third, answer.File, answer.Socket)
+			}
+		}
 		if c.Return > 0 {
-			moved[c.Name] += c.Return
+			moved[name] += c.Return
 		}
 	}
-	for _, name := range []string{"read", "write", "sendfile"} {
+	for _, name := range []string{"read", "write", "sendfile", "sendto", "splice to the pipe", "splice to the socket"} {
 		if n, made := moved[name]; made && n != bytes {
 			t.Errorf("%s moved %d bytes in all, want %d", name, n, bytes)
 		}
@@ -291,32 +345,76 @@ func movesBytes(name string) bool {
 func TestReceiverMakesItsSyscallsAndNoOthers(t *testing.T) {
 	const buffer, bytes = 1 << 10, 50 << 10
 	for _, r := range receivers.Catalogue() {
-		t.Run(r.ID, func(t *testing.T) {
-			trace, answer := traced(t, childTask{Do: "trace receiver", ID: r.ID, Chunk: buffer, Bytes: bytes})
-			got := countPayload(trace)
-			if want := map[string]int64{"recvfrom": answer.Operations}; !maps.Equal(got, want) || !maps.Equal(answer.Counted, want) {
-				t.Errorf("the kernel counted %v, the receiver %v; want %v", got, answer.Counted, want)
-			}
-			if answer.Operations < bytes/buffer || answer.Taken != bytes {
-				t.Errorf("took %d bytes in %d operations, want %d in at least %d", answer.Taken, answer.Operations, bytes, bytes/buffer)
-			}
-			flags := uint64(0)
-			if r.ID == "discard" {
-				flags = unix.MSG_TRUNC
-			}
-			var moved int64
-			for _, c := range trace.Calls {
-				if c.Name != "recvfrom" {
-					continue
+		for _, dedicated := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s/dedicated=%v", r.ID, dedicated), func(t *testing.T) {
+				trace, answer := traced(t, childTask{Do: "trace receiver", ID: r.ID, Dedicated: dedicated, Chunk: buffer, Bytes: bytes, File: t.TempDir(), FileSize: 20 << 10})
+				if answer.Operations < bytes/buffer || answer.Taken != bytes {
+					t.Errorf("took %d bytes in %d operations, want %d in at least %d", answer.Taken, answer.Operations, bytes, bytes/buffer)
 				}
-				moved += c.Return
-				if int(c.Args[0]) != answer.Socket || c.Args[2] != buffer || c.Args[3] != flags {
-					t.Errorf("recvfrom%x, want from descriptor %d, %d bytes, with flags %#x", c.Args, answer.Socket, buffer, flags)
+				n := answer.Operations
+				want := map[string]int64{"recvfrom": n}
+				moves := []string{"recvfrom"} // each of these moves all bytes
+				switch r.ID {
+				case "file":
+					want["write"], want["lseek"] = n, 2 // the file of 20 KiB is begun anew at 20 and at 40
+					moves = append(moves, "write")
+				case "splice-null", "file-splice":
+					want = map[string]int64{"splice": 2 * n}
+					moves = []string{"splice from the socket", "splice from the pipe"}
+				case "zerocopy-receive":
+					want["getsockopt"] = n // of less than a page, so that all is copied
 				}
+				if got := countPayload(trace); !maps.Equal(got, want) || !maps.Equal(answer.Counted, want) {
+					t.Errorf("the kernel counted %v, the receiver %v; want %v", got, answer.Counted, want)
+				}
+				checkReceiver(t, r.ID, trace, answer, buffer, bytes, moves)
+			})
+		}
+	}
+}
+
+// checkReceiver looks at the arguments of a receiver's calls: the right descriptors, sizes and flags, and each kind of call
+// that moves bytes moved all of them.
+func checkReceiver(t *testing.T, id string, trace syscalltrace.Trace, answer tracedAnswer, buffer uint64, bytes int64, moves []string) {
+	t.Helper()
+	flags := uint64(0)
+	if id == "discard" {
+		flags = unix.MSG_TRUNC
+	}
+	moved := map[string]int64{}
+	var in, out *uint64 // the pipe's ends
+	for _, c := range trace.Calls {
+		if c.Thread != trace.Thread {
+			continue
+		}
+		name, first := c.Name, int(c.Args[0])
+		switch name {
+		case "recvfrom":
+			// After a getsockopt that mapped nothing, no more is asked for than it said.
+			if first != answer.Socket || c.Args[2] > buffer || c.Args[2] != buffer && id != "zerocopy-receive" || c.Args[3] != flags {
+				t.Errorf("recvfrom%x, want from descriptor %d, %d bytes, with flags %#x", c.Args, answer.Socket, buffer, flags)
 			}
-			if moved != bytes {
-				t.Errorf("recvfrom returned %d bytes in all, want %d", moved, bytes)
+		case "getsockopt":
+			if first != answer.Socket || c.Args[1] != unix.IPPROTO_TCP || c.Args[2] != unix.TCP_ZEROCOPY_RECEIVE {
+				t.Errorf("getsockopt%x, want TCP_ZEROCOPY_RECEIVE of descriptor %d", c.Args, answer.Socket)
 			}
-		})
+		case "splice":
+			switch {
+			case first == answer.Socket && c.Args[4] == buffer && (in == nil || *in == c.Args[2]):
+				name, in = "splice from the socket", &c.Args[2]
+			case first != answer.Socket && (out == nil || *out == c.Args[0]) && (c.Args[3] != 0) == (id == "file-splice"):
+				name, out = "splice from the pipe", &c.Args[0]
+			default:
+				t.Errorf("splice%x, want from descriptor %d to a pipe, %d bytes, or on from that", c.Args, answer.Socket, buffer)
+			}
+		}
+		if c.Return > 0 {
+			moved[name] += c.Return
+		}
+	}
+	for _, name := range moves {
+		if moved[name] != bytes {
+			t.Errorf("%s moved %d bytes in all, want %d", name, moved[name], bytes)
+		}
 	}
 }

@@ -32,9 +32,15 @@ const (
 type Path struct {
 	ID    string // the word for it everywhere: "read-write"
 	Title string // one line for lists: "read(2) into one buffer, write(2) to the socket"
-	// Syscalls are the system calls that moving a chunk takes, in order; empty for paths that choose themselves.
+	// Syscalls are the system calls that moving a chunk takes, in order; empty for paths that choose themselves. Those that
+	// a path makes only now and then, such as lseek, or recvmsg for notifications, are not among them.
 	Syscalls   []string
 	Connection Connection
+	// Direct says that the path reads past the page cache. Whether it can depends on the folder of the file (ProbeIn), and
+	// offsets must be multiples of what direct I/O asks for there.
+	Direct bool
+	// WholeBlocks says of a Direct path that so must be lengths, but for one that ends with the file.
+	WholeBlocks bool
 
 	bind binding
 }
@@ -42,8 +48,9 @@ type Path struct {
 // binding is what an operating system has to offer for a path. Every file that is built for an operating system
 // binds every path of the catalogue, or the package does not compile.
 type binding struct {
-	probe func() Status
-	open  func(Ends) (Mover, error)
+	probe   func() Status
+	probeIn func(dir string) Status // nil where the folder makes no difference
+	open    func(Ends) (Mover, error)
 }
 
 // UnsupportedError is returned by Open for a path that this operating system does not have.
@@ -78,8 +85,34 @@ type Mover interface {
 	Close() error
 }
 
-// Probe tells whether the path works on this machine.
+// Flusher is a Mover whose Move may return before the kernel has taken the bytes. Flush returns when all has been handed
+// over.
+type Flusher interface{ Flush() error }
+
+// Completer is a Mover that knows what the kernel said of its zero-copy sends.
+type Completer interface {
+	// Completions asks for what the kernel has said so far. It makes system calls: call it outside of what is timed.
+	Completions() Completions
+}
+
+// Completions counts zero-copy sends by what the kernel said of each when it was done with it.
+type Completions struct{ ZeroCopy, Copied int64 }
+
+// Describer is a Mover with settings worth recording, such as pipe_bytes, ring_depth and enobufs.
+type Describer interface{ Settings() map[string]string }
+
+// Probe tells whether the path works on this machine. Of a path that depends on where the file is, it tells what is so
+// wherever that is, and otherwise that it could not tell: see ProbeIn.
 func (p Path) Probe() Status { return p.bind.probe() }
+
+// ProbeIn tells whether the path works on files in the folder dir. It tries that on an unnamed file, where the folder
+// makes a difference, and leaves nothing behind.
+func (p Path) ProbeIn(dir string) Status {
+	if p.bind.probeIn == nil {
+		return p.bind.probe()
+	}
+	return p.bind.probeIn(dir)
+}
 
 // Open readies the path: everything that needs not be done for each chunk.
 func (p Path) Open(e Ends) (Mover, error) { return p.bind.open(e) }

@@ -14,6 +14,9 @@ import (
 // probeBytes is what a probe moves: little enough to fit into any socket's buffer, so that nobody need receive meanwhile.
 const probeBytes = 512
 
+// probeContent is what a probe's file holds.
+func probeContent() []byte { return bytes.Repeat([]byte("copylab "), probeBytes/8) }
+
 // tryGoConn probes a path that works on a *net.TCPConn, by moving a small file through a connection on loopback.
 func tryGoConn(open func(Ends) (Mover, error)) Status {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -39,7 +42,7 @@ func tryGoConn(open func(Ends) (Mover, error)) Status {
 
 // try opens a path on a small file and the socket in ends, moves the file, and looks at what arrived.
 func try(open func(Ends) (Mover, error), ends Ends, arrived io.Reader) Status {
-	want := bytes.Repeat([]byte("copylab "), probeBytes/8)
+	want := probeContent()
 	file, remove, err := probeFile(want)
 	if err != nil {
 		return kernel.Unknown("could not try it: %v", err)
@@ -54,6 +57,9 @@ func try(open func(Ends) (Mover, error), ends Ends, arrived io.Reader) Status {
 	if err := m.Move(0, probeBytes); err != nil {
 		return refused(err)
 	}
+	if err := flush(m); err != nil {
+		return refused(err)
+	}
 	got := make([]byte, probeBytes)
 	if n, err := io.ReadFull(arrived, got); err != nil {
 		return kernel.Unknown("moved %d bytes, of which %d arrived: %v", probeBytes, n, err)
@@ -62,6 +68,14 @@ func try(open func(Ends) (Mover, error), ends Ends, arrived io.Reader) Status {
 		return kernel.Unknown("moved %d bytes, and others arrived", probeBytes)
 	}
 	return kernel.Available()
+}
+
+// flush flushes a Mover that is a Flusher.
+func flush(m Mover) error {
+	if f, ok := m.(Flusher); ok {
+		return f.Flush()
+	}
+	return nil
 }
 
 // refused tells a refusal that will not change from a failure that might.

@@ -2,14 +2,7 @@
 
 package copypaths
 
-import (
-	"errors"
-	"fmt"
-	"io"
-	"os"
-
-	"golang.org/x/sys/unix"
-)
+import "os"
 
 // readWrite is the loop of every simple server: read(2) copies a chunk from the page cache into the program's buffer,
 // write(2) copies it from there into the socket's.
@@ -22,56 +15,33 @@ func readWrite() binding {
 
 type readWriteMover struct {
 	file   *os.File // keeps the descriptor from being closed by a finalizer
-	in     int
+	reader fileReader
 	socket int
 	buffer []byte
-	at     int64 // where the file stands
-	calls  calls
-
-	reads, writes, seeks int64
+	writes int64
 }
 
 func openReadWrite(e Ends) (Mover, error) {
 	if err := e.check(Descriptor, true); err != nil {
 		return nil, err
 	}
-	m := &readWriteMover{file: e.File, in: int(e.File.Fd()), socket: e.Socket, buffer: e.Buffer, calls: callsOf(e)}
-	at, err := unix.Seek(m.in, 0, io.SeekCurrent)
-	m.seeks++
+	reader, err := newFileReader(int(e.File.Fd()), callsOf(e))
 	if err != nil {
-		return nil, fmt.Errorf("open path: lseek: %w", err)
+		return nil, err
 	}
-	m.at = at
-	return m, nil
+	return &readWriteMover{file: e.File, reader: reader, socket: e.Socket, buffer: e.Buffer}, nil
 }
 
 func (m *readWriteMover) Move(off int64, n int) error {
-	if off != m.at {
-		m.seeks++
-		if _, err := unix.Seek(m.in, off, io.SeekStart); err != nil {
-			return fmt.Errorf("lseek to offset %d: %w", off, err)
-		}
-		m.at = off
-	}
 	chunk := m.buffer[:n]
-	for rest := chunk; len(rest) > 0; {
-		k, err := m.calls.read(m.in, rest[:min(len(rest), mostPerCall)])
-		m.reads++
-		switch {
-		case k > 0:
-			m.at += int64(k)
-			rest = rest[k:]
-		case err == nil:
-			return fileEnded("read", m.at, int64(len(rest)))
-		case !errors.Is(err, unix.EINTR):
-			return fmt.Errorf("read from file: %w; %d bytes of this chunk were missing", err, len(rest))
-		}
+	if err := m.reader.fill(off, chunk, n); err != nil {
+		return err
 	}
-	return m.calls.writeAll(m.socket, chunk, &m.writes)
+	return m.reader.calls.writeAll(m.socket, chunk, &m.writes)
 }
 
 func (m *readWriteMover) Syscalls() map[string]int64 {
-	return map[string]int64{"read": m.reads, "write": m.writes, "lseek": m.seeks}
+	return map[string]int64{"read": m.reader.reads, "write": m.writes, "lseek": m.reader.seeks}
 }
 
 func (m *readWriteMover) Close() error { return nil }

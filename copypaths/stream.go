@@ -11,6 +11,8 @@ import (
 // beginning at its end. Each operation's time in nanoseconds goes into latency: the clock is read once per operation, so
 // that the end of one is the start of the next. It returns the number of operations.
 //
+// A Mover that is a Flusher is flushed once, after its last operation: whoever times Stream times that too.
+//
 // Nothing is allocated. The only work besides Move is one clock read and one histogram record. The clock is the
 // monotonic one (CLOCK_MONOTONIC on Linux). start may lie beyond the file: it counts modulo its size.
 func Stream(m Mover, start, bytes, fileSize int64, chunk int, latency *hdrhistogram.Histogram) (operations int64, err error) {
@@ -18,6 +20,7 @@ func Stream(m Mover, start, bytes, fileSize int64, chunk int, latency *hdrhistog
 		return 0, fmt.Errorf("stream %d bytes from offset %d of a file of %d bytes in chunks of %d: want no negative number, and at least 1 byte of file and chunk",
 			bytes, start, fileSize, chunk)
 	}
+	flusher, flushes := m.(Flusher)
 	epoch := time.Now()
 	var last time.Duration
 	off := start % fileSize
@@ -35,6 +38,11 @@ func Stream(m Mover, start, bytes, fileSize int64, chunk int, latency *hdrhistog
 		left -= n
 		if off += n; off == fileSize {
 			off = 0
+		}
+	}
+	if flushes {
+		if err := flusher.Flush(); err != nil {
+			return operations, fmt.Errorf("flush after %d operations: %w", operations, err)
 		}
 	}
 	return operations, nil

@@ -36,8 +36,8 @@ type Listing struct {
 // Groups are the words that select a part of a Listing.
 func Groups() []string { return []string{"scenarios", "paths", "receivers", "links", "writes"} }
 
-// List probes what group names on this machine, "" meaning everything. Write methods are tried in dir, on an unnamed file
-// that is gone afterwards.
+// List probes what group names on this machine, "" meaning everything. Write methods, and paths that read past the page
+// cache, are tried in dir, on an unnamed file that is gone afterwards.
 func List(group, dir string) (Listing, error) {
 	l := Listing{Schema: results.Schema}
 	if group != "" && !contains(Groups(), group) {
@@ -46,7 +46,7 @@ func List(group, dir string) (Listing, error) {
 	want := func(g string) bool { return group == "" || group == g }
 	if want("paths") || want("scenarios") {
 		for _, p := range copypaths.Catalogue() {
-			l.Paths = append(l.Paths, item(p.ID, p.Title, p.Probe()))
+			l.Paths = append(l.Paths, item(p.ID, p.Title, p.ProbeIn(dir)))
 		}
 	}
 	if want("receivers") || want("scenarios") {

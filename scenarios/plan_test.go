@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"copylab/copypaths"
+	"copylab/copypaths/receivers"
 	"copylab/results"
 	"copylab/scenarios/library"
 )
@@ -286,6 +288,36 @@ func TestSizes(t *testing.T) {
 	}
 	if _, err := ParseSize("64K"); err == nil || err.Error() != `size "64K" is not a size: write 64KiB (sizes are in B, KiB, MiB or GiB)` {
 		t.Errorf("error is %v", err)
+	}
+}
+
+// all-paths leaves none out.
+func TestLibraryHasEveryPath(t *testing.T) {
+	s, err := Load("all-paths")
+	if err != nil {
+		t.Fatal(err)
+	}
+	measured := map[string]bool{}
+	for _, c := range s.Cases() {
+		measured[c.Params.Path] = true
+	}
+	for _, p := range copypaths.Catalogue() {
+		if measured[p.ID] == (p.Connection == copypaths.NoConnection) {
+			t.Errorf("path %s in all-paths: %v", p.ID, measured[p.ID])
+		}
+	}
+	s, err = Load("receivers")
+	if err != nil {
+		t.Fatal(err)
+	}
+	taking := map[string]bool{}
+	for _, c := range s.Cases() {
+		taking[c.Params.Receiver] = true
+	}
+	for _, r := range receivers.Catalogue() {
+		if !taking[r.ID] {
+			t.Errorf("receiver %s is not in receivers", r.ID)
+		}
 	}
 }
 

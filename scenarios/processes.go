@@ -41,7 +41,8 @@ type Processes struct {
 // payloadSeed keeps the bytes of written blocks apart from those of files to send.
 const payloadSeed = 0x5bd1e995
 
-// files are what the cases need in the scratch folder: name and size of each, and how much an append may add.
+// files are what the cases need in the scratch folder: name and size of each, and how much an append, or a receiver that
+// writes a file, may add.
 func files(cases []results.Case) (fixed map[string]int64, growing int64) {
 	fixed = map[string]int64{}
 	for _, c := range cases {
@@ -51,6 +52,9 @@ func files(cases []results.Case) (fixed map[string]int64, growing int64) {
 			growing = max(growing, c.Params.FileBytes)
 		default:
 			fixed[fileName(c)] = c.Params.FileBytes
+			if r, ok := receivers.Find(c.Params.Receiver); ok && r.WritesFile && c.Kind == results.Transfer {
+				growing = max(growing, c.Params.FileBytes)
+			}
 		}
 	}
 	return fixed, growing
@@ -151,15 +155,36 @@ func (p *Processes) Availability(c results.Case) string {
 	if !ok {
 		return "unknown receiver " + c.Params.Receiver
 	}
-	for _, s := range []kernel.Status{path.Probe(), receiver.Probe()} {
+	for _, s := range []kernel.Status{path.ProbeIn(p.Scratch.Dir), receiver.Probe()} {
 		if s.State == kernel.StateUnavailable {
 			return s.Reason
 		}
+	}
+	if why := p.unfit(path, c); why != "" {
+		return why
 	}
 	if c.Params.Cache == string(worker.CacheCold) {
 		if ok, why := host.CanDrop(p.Scratch.Dir); !ok {
 			return "a cold page cache can't be reached: " + why
 		}
+	}
+	return ""
+}
+
+// unfit tells why a path that reads past the page cache can't move a case's chunks on this disk, or "". Where the alignment is
+// not known, the path itself says it, when it is opened.
+func (p *Processes) unfit(path copypaths.Path, c results.Case) string {
+	align, known := p.Disk.DirectOffsetAlign.Get()
+	if !path.Direct || !known || align < 1 {
+		return ""
+	}
+	q := c.Params
+	if q.ChunkBytes%align != 0 && q.ChunkBytes < q.FileBytes {
+		return fmt.Sprintf("direct I/O on this disk wants chunks of a multiple of %d bytes", align)
+	}
+	if path.WholeBlocks && q.Workload != "fetch" && q.FileBytes%(align*int64(q.Streams)) != 0 {
+		return fmt.Sprintf("the path moves whole blocks of %d bytes, and each of %d streams would end within one: choose a file of a multiple of %d bytes",
+			align, q.Streams, align*int64(q.Streams))
 	}
 	return ""
 }
@@ -189,7 +214,7 @@ func (p *Processes) transfer(ctx context.Context, w Work) (results.Trial, error)
 		}
 	default:
 		receive = &worker.Receive{
-			Receiver: params.Receiver, BufferBytes: p.ReceiveBuffer(w.Case), Bytes: w.Amount, Streams: params.Streams, CPU: p.ReceiverCPU,
+			Receiver: params.Receiver, Dir: p.Scratch.Dir, BufferBytes: p.ReceiveBuffer(w.Case), Bytes: w.Amount, Streams: params.Streams, CPU: p.ReceiverCPU,
 			Fetch: send.Fetch, Requests: w.Amount, ChunkBytes: params.ChunkBytes, FileBytes: params.FileBytes, Rate: w.Rate,
 		}
 		if w.Phase == results.PhaseVerify {

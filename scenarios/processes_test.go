@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -114,6 +115,9 @@ func TestTransferTrials(t *testing.T) {
 		} {
 			t.Run(path.ID+", "+name, func(t *testing.T) {
 				c := transferOf(path.ID, change)
+				if why := p.Availability(c); why != "" {
+					t.Skip(why)
+				}
 				fetch, open := c.Params.Workload == "fetch", c.Params.Loop == "open"
 
 				v := p.mustExecute(t, Work{Case: c, Phase: results.PhaseVerify, Amount: verifyAmount(c)})
@@ -338,6 +342,72 @@ func (p *Processes) files(t *testing.T) []string {
 		}
 	}
 	return names
+}
+
+// A path that moves whole blocks delivers a file that is made of them, and says of any other why it can't.
+func TestPathsPastThePageCache(t *testing.T) {
+	const size = 3 << 19
+	p := realProcesses(t)
+	aligned := func(q *results.Params) { q.FileBytes = size }
+	p.mustPrepare(t, transferOf("read-write", aligned))
+	for _, path := range copypaths.Catalogue() {
+		if !path.Direct {
+			continue
+		}
+		for _, streams := range []int{1, 3} {
+			c := transferOf(path.ID, func(q *results.Params) { q.FileBytes, q.Streams = size, streams })
+			why := p.Availability(c)
+			testenv.Require(t, testenv.Direct, why == "", "%s", why)
+			p.mustExecute(t, Work{Case: c, Phase: results.PhaseVerify, Amount: verifyAmount(c)})
+			trial := p.mustExecute(t, Work{Case: c, Phase: results.PhaseCounted, Amount: 2 * size})
+			if trial.Settings["direct_offset_alignment_bytes"] == "" {
+				t.Errorf("%s: settings are %v, without the alignment", path.ID, trial.Settings)
+			}
+		}
+		for words, change := range map[string]func(*results.Params){
+			"chunks of a multiple": func(q *results.Params) { q.ChunkBytes = 1000 },
+			"a file of a multiple": func(q *results.Params) {},
+			"each of 3 streams":    func(q *results.Params) { q.FileBytes, q.Streams = 1<<20, 3 },
+		} {
+			why := p.Availability(transferOf(path.ID, change))
+			if wants := path.WholeBlocks || strings.HasPrefix(words, "chunks"); strings.Contains(why, words) != wants {
+				t.Errorf("%s: unavailable with %q, want %q: %v", path.ID, why, words, wants)
+			}
+		}
+	}
+}
+
+// What a path and a receiver know of themselves is in the record: what the kernel said of zero-copy sends among it.
+func TestTransferSettings(t *testing.T) {
+	p := realProcesses(t)
+	p.mustPrepare(t, transferOf("read-write", nil))
+	for _, path := range []string{"read-zerocopy", "mmap-zerocopy", "splice"} {
+		c := transferOf(path, func(q *results.Params) { q.Receiver, q.Streams = "zerocopy-receive", 2 })
+		if why := p.Availability(c); why != "" {
+			t.Skip(why)
+		}
+		trial := p.mustExecute(t, Work{Case: c, Phase: results.PhaseCounted, Amount: 4 * oddFile})
+		number := func(name string) int64 {
+			n, err := strconv.ParseInt(trial.Settings[name], 10, 64)
+			if err != nil {
+				t.Errorf("%s: %s: %v", path, name, err)
+			}
+			return n
+		}
+		if mapped, copied := number("receiver_mapped_bytes"), number("receiver_copied_bytes"); mapped+copied != 4*oddFile {
+			t.Errorf("%s: %d bytes mapped and %d copied of %d", path, mapped, copied, 4*oddFile)
+		}
+		if path == "splice" {
+			if number("pipe_bytes") < c.Params.ChunkBytes || trial.Settings["completions_copied"] != "" {
+				t.Errorf("settings are %v", trial.Settings)
+			}
+			continue
+		}
+		// Every send is accounted for, and loopback copies each.
+		if sends := trial.Sides["sender"].Syscalls["sendto"]; number("completions_copied") != sends || number("completions_zero_copy") != 0 || number("enobufs") != 0 || number("ring_depth") != 64 {
+			t.Errorf("%s: %d sends, settings %v", path, sends, trial.Settings)
+		}
+	}
 }
 
 // What can't be measured says why; the null path and the null writer always can.

@@ -11,6 +11,8 @@ type Status = kernel.Status
 type Receiver struct {
 	ID    string // the word for it everywhere: "recv"
 	Title string // one line for lists
+	// WritesFile says that it needs a folder and a size for its file: see End.
+	WritesFile bool
 
 	bind binding
 }
@@ -32,7 +34,17 @@ type End struct {
 	// Dedicated says that the calling thread's processor is its own, so that receivers may make their system calls
 	// without a word to the Go scheduler (Linux only). See copypaths.Ends.Dedicated for what that takes.
 	Dedicated bool
+
+	// For receivers that write a file, which has no name and is gone when the Taker is closed:
+	Dir       string // the folder that it is in
+	FileBytes int64  // its greatest size; what comes then is written over its bytes, from the beginning
 }
+
+// Describer is a Taker with settings worth recording, such as pipe_bytes.
+type Describer interface{ Settings() map[string]string }
+
+// Mapper is a Taker that knows how many of the bytes that it took were mapped, and how many were copied.
+type Mapper interface{ Mapped() (mapped, copied int64) }
 
 // Taker is a receiver opened on its socket. It is used by one thread.
 type Taker interface {
@@ -59,6 +71,10 @@ func Catalogue() []Receiver {
 		{ID: "recv", Title: "recv(2) into one buffer", bind: recv()},
 		{ID: "discard", Title: "recv(2) with MSG_TRUNC: TCP drops the bytes without a copy", bind: discard()},
 		{ID: "checksum", Title: "recv(2) into one buffer, then xxh64 over it", bind: checksum()},
+		{ID: "splice-null", Title: "splice(2) to a pipe and on to /dev/null: pages change hands, bytes stay", bind: spliceNull()},
+		{ID: "zerocopy-receive", Title: "TCP_ZEROCOPY_RECEIVE: pages mapped where they can be, the rest by recv(2)", bind: zerocopyReceive()},
+		{ID: "file", Title: "recv(2) into one buffer, write(2) to a file", WritesFile: true, bind: file()},
+		{ID: "file-splice", Title: "splice(2) to a pipe and on to a file", WritesFile: true, bind: fileSplice()},
 	}
 }
 

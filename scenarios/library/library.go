@@ -17,9 +17,12 @@ func IDs() []string {
 	return []string{
 		"tour",
 		"sendfile-vs-read-write",
+		"all-paths",
 		"chunk-sizes",
 		"fetch-latency",
 		"cold-vs-warm",
+		"receivers",
+		"streams",
 		"random-vs-sequential",
 		"sync-policies",
 	}

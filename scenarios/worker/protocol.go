@@ -67,6 +67,7 @@ type Receive struct {
 	Bytes       int64  `json:"bytes"` // in all, over all streams
 	Streams     int    `json:"streams"`
 	CPU         int    `json:"cpu"`
+	Dir         string `json:"dir"` // for receivers that write a file, which has no name and is as large as FileBytes at most
 
 	Fetch      bool    `json:"fetch"` // ask for chunks and time each
 	Requests   int64   `json:"requests"`

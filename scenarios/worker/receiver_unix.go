@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -138,7 +139,30 @@ func receive(ctx context.Context, c *control, job Receive) (result *Result, err 
 			result.Sums = append(result.Sums, sum)
 		}
 	}
+	describeTakers(sinks, result.Settings)
 	return result, nil
+}
+
+// describeTakers adds the settings of the streams' receivers, and of those that know, how many bytes were mapped and how many
+// copied.
+func describeTakers(sinks []*sink, into map[string]string) {
+	var all []map[string]string
+	var mapped, copied int64
+	known := false
+	for _, s := range sinks {
+		if d, ok := s.taker.(receivers.Describer); ok {
+			all = append(all, d.Settings())
+		}
+		if m, ok := s.taker.(receivers.Mapper); ok {
+			known = true
+			a, b := m.Mapped()
+			mapped, copied = mapped+a, copied+b
+		}
+	}
+	mergeSettings(all, into)
+	if known {
+		into["mapped_bytes"], into["copied_bytes"] = strconv.FormatInt(mapped, 10), strconv.FormatInt(copied, 10)
+	}
 }
 
 // acceptSink takes the next connection, learns which stream it is, and takes part in its ramp.
@@ -169,7 +193,8 @@ func acceptSink(listener int, job Receive, kind receivers.Receiver, sinks []*sin
 		}
 		left -= n
 	}
-	if s.taker, err = kind.Open(receivers.End{Socket: s.socket.fd, Buffer: s.buffer, Dedicated: true}); err != nil {
+	if s.taker, err = kind.Open(receivers.End{Socket: s.socket.fd, Buffer: s.buffer, Dedicated: true, Dir: job.Dir,
+		FileBytes: max(1, job.FileBytes/int64(job.Streams))}); err != nil {
 		return fmt.Errorf("open receiver %s: %w", kind.ID, err)
 	}
 	if err = s.confirm(); err != nil {

@@ -10,6 +10,9 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"copylab/copypaths"
@@ -139,8 +142,53 @@ func send(ctx context.Context, c *control, job Send) (result *Result, err error)
 			latency.Merge(s.latency.Histogram)
 		}
 	}
+	// After the system calls were counted, since asking makes some more.
+	if c, known := completions(streams); known {
+		result.Settings["completions_zero_copy"] = strconv.FormatInt(c.ZeroCopy, 10)
+		result.Settings["completions_copied"] = strconv.FormatInt(c.Copied, 10)
+	}
+	describeMovers(streams, result.Settings)
 	result.Latency["op"] = latency
 	return result, nil
+}
+
+// completions sums up what the kernel said of the streams' zero-copy sends. known is false for a path that makes none.
+func completions(streams []*stream) (sum copypaths.Completions, known bool) {
+	for _, s := range streams {
+		if c, ok := s.mover.(copypaths.Completer); ok {
+			known = true
+			got := c.Completions()
+			sum.ZeroCopy += got.ZeroCopy
+			sum.Copied += got.Copied
+		}
+	}
+	return sum, known
+}
+
+// describeMovers adds the settings of the streams' paths. Where the streams differ in one, it holds each of their values
+// once, in the order of the streams.
+func describeMovers(streams []*stream, into map[string]string) {
+	var all []map[string]string
+	for _, s := range streams {
+		if d, ok := s.mover.(copypaths.Describer); ok {
+			all = append(all, d.Settings())
+		}
+	}
+	mergeSettings(all, into)
+}
+
+func mergeSettings(all []map[string]string, into map[string]string) {
+	values := map[string][]string{}
+	for _, one := range all {
+		for name, v := range one {
+			if !slices.Contains(values[name], v) {
+				values[name] = append(values[name], v)
+			}
+		}
+	}
+	for name, v := range values {
+		into[name] = strings.Join(v, ", ")
+	}
 }
 
 // openStream readies one stream: its own open file, buffer, connection and path.
@@ -251,6 +299,7 @@ func (s *stream) run(epoch time.Time, job Send) {
 
 // serve answers requests until the receiver has had enough. The time of an operation is that of the move alone.
 func (s *stream) serve(job Send) error {
+	flusher, flushes := s.mover.(copypaths.Flusher)
 	epoch := time.Now()
 	for {
 		if _, err := io.ReadFull(s.socket, s.reply); err != nil {
@@ -266,6 +315,11 @@ func (s *stream) serve(job Send) error {
 		began := time.Since(epoch)
 		if err := s.mover.Move(off, int(n)); err != nil {
 			return fmt.Errorf("move %d bytes at offset %d: %w", n, off, err)
+		}
+		if flushes { // whoever asked waits for all of it
+			if err := flusher.Flush(); err != nil {
+				return fmt.Errorf("flush %d bytes at offset %d: %w", n, off, err)
+			}
 		}
 		if err := s.latency.RecordValue(max(1, int64(time.Since(epoch)-began))); err != nil {
 			return fmt.Errorf("record an operation: %w", err)
