@@ -268,6 +268,9 @@ func (f figureMaker) found(metricName, neutral string) string {
 	if len(backed) == 1 {
 		return fmt.Sprintf("%s: %s is at %s times its baseline; the others show nothing", what, label(backed[0].Case), low)
 	}
+	if low == high {
+		return fmt.Sprintf("%s: about %s times the baseline wherever a difference was shown", what, low)
+	}
 	return fmt.Sprintf("%s: from %s (%s) to %s times the baseline (%s)", what, low, label(backed[0].Case), high, label(backed[len(backed)-1].Case))
 }
 
@@ -778,16 +781,7 @@ func (f figureMaker) distribution(name, key, what string, p piece) []figure {
 	if len(b.Ridges) == 0 {
 		return nil
 	}
-	title := "Most often, " + what + " takes "
-	var parts []string
-	for _, row := range data.Rows {
-		parts = append(parts, "between "+row[1].Text+" ("+row[0].Text+")")
-	}
-	if len(parts) > 2 {
-		title = f.medianTitle(key, what, cases)
-	} else {
-		title += strings.Join(parts, ", ")
-	}
+	title := f.medianTitle(key, what, cases)
 	how := "Distribution of the time of " + what + ", each scaled to its own peak; the solid line is the median, the dashed one the 99th percentile." + p.note
 	return []figure{f.figure(name, title, how, cases, data, b)}
 }

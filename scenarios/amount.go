@@ -76,7 +76,8 @@ func verifyFile(p results.Params) int64 {
 	return min(p.FileBytes, max(minOperations, size/p.BlockBytes)*p.BlockBytes)
 }
 
-// verifyAmount is how much is moved to verify a case: a transfer moves the file once.
+// verifyAmount is how much is moved to verify a case: a transfer moves the file once, or as much of it as
+// the most operations of a verification reach.
 func verifyAmount(c results.Case) int64 {
 	p := c.Params
 	switch {
@@ -87,10 +88,17 @@ func verifyAmount(c results.Case) int64 {
 		}
 		return n
 	case p.Workload == "fetch":
-		return (p.FileBytes + p.ChunkBytes - 1) / p.ChunkBytes
+		return min((p.FileBytes+p.ChunkBytes-1)/p.ChunkBytes, mostVerifiedRequests)
 	}
-	return p.FileBytes
+	return min(p.FileBytes, mostVerifiedChunks*p.ChunkBytes)
 }
+
+// Tiny chunks would make verifying a file take longer than measuring it: a request takes some 20 µs, a chunk of a stream
+// some 1 µs. These are whole files of 256 MiB at 4 KiB a request and at 256 B a chunk.
+const (
+	mostVerifiedRequests = 1 << 16
+	mostVerifiedChunks   = 1 << 20
+)
 
 // perSecond is n over a trial's span: until the receiver had confirmed, until the writes were durable where they were
 // made so, and otherwise until they were accepted. It is 0 where no span was measured.

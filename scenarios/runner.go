@@ -370,8 +370,8 @@ func (r *Runner) width() (float64, bool) {
 func (r *Runner) left() time.Duration {
 	elapsed := r.Now().Sub(r.began)
 	budget := max(0, r.Measure.Budget-elapsed)
-	if r.slowest == 0 {
-		return budget
+	if r.slowest == 0 { // before the first block
+		return max(budget, time.Duration(r.Measure.MinBlocks+1)*time.Duration(len(r.live))*r.Measure.Time)
 	}
 	blocks := float64(r.Measure.MaxBlocks - r.blocks)
 	if width, ok := r.width(); ok && r.Precision > 0 {

@@ -194,6 +194,14 @@ func loadLibrary(id string) (*Scenario, error) {
 
 // readScenario reads a file, but not more than a scenario may be large.
 func readScenario(name string) (_ []byte, err error) {
+	// Opening a named pipe would wait for a writer that may never come.
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+		kind := "no regular file"
+		if info.IsDir() {
+			kind = "a directory"
+		}
+		return nil, &UsageError{fmt.Errorf("read scenario file: %s is %s: name a YAML file", name, kind)}
+	}
 	f, err := os.Open(name)
 	if err != nil {
 		if id := idOf(name); errors.Is(err, fs.ErrNotExist) && slices.Contains(library.IDs(), id) {

@@ -49,6 +49,8 @@ func (e *FolderError) Unwrap() error { return e.Err }
 func CheckFolder(dir string) error {
 	info, err := os.Stat(dir)
 	switch {
+	case dir == "":
+		return &FolderError{"\"\"", errors.New("the name is empty: name a folder with --dir")}
 	case errors.Is(err, fs.ErrNotExist):
 		return &FolderError{dir, fmt.Errorf("%w: create it, or name another with --dir", err)}
 	case err != nil:

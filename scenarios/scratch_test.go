@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestScratchComesAndGoes(t *testing.T) {
@@ -129,5 +131,18 @@ func TestReadOnlyFolder(t *testing.T) {
 	var folder *FolderError
 	if !errors.As(err, &folder) || !errors.Is(err, fs.ErrPermission) {
 		t.Errorf("got %v, want a FolderError", err)
+	}
+}
+
+// A named pipe as scenario must not make the command wait for a writer.
+func TestLoadNamedPipe(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "pipe.yaml")
+	if err := unix.Mkfifo(name, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Load(name)
+	var bad *UsageError
+	if !errors.As(err, &bad) || !strings.Contains(err.Error(), "no regular file") {
+		t.Errorf("got %v, want a UsageError that says what it is", err)
 	}
 }

@@ -206,7 +206,7 @@ func formatDuration(d time.Duration) string {
 func parseBlocks(text string) (blockRange, error) {
 	low, high, ok := strings.Cut(text, "..")
 	if !ok {
-		if isWhole(text) {
+		if n, err := strconv.Atoi(text); err == nil && n >= leastBlocks && n <= mostBlocks {
 			return blockRange{}, fmt.Errorf("is not a range: write the least and the most, such as %s..%s", text, text)
 		}
 		return blockRange{}, errors.New("is not a range: write the least and the most, such as 5..40")

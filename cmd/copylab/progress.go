@@ -23,6 +23,7 @@ type progress struct {
 	labels map[string]string
 	phase  results.Phase
 	block  int
+	said   time.Duration // when the last plain line was printed, since the run began
 }
 
 // The bar's own width in columns, and what it takes with the percentage and the gaps.
@@ -101,12 +102,15 @@ func (p *progress) text(e scenarios.Event) string {
 	return text
 }
 
-// plain prints one line a phase and one a block.
+// plainEvery is how long a phase or block may go on without a word.
+const plainEvery = 10 * time.Second
+
+// plain prints one line a phase and one a block, and more where one takes long.
 func (p *progress) plain(e scenarios.Event) {
-	if e.Phase == p.phase && e.Block == p.block {
+	if e.Phase == p.phase && e.Block == p.block && e.Elapsed-p.said < plainEvery {
 		return
 	}
-	p.phase, p.block = e.Phase, e.Block
+	p.phase, p.block, p.said = e.Phase, e.Block, e.Elapsed
 	var ratios []string
 	for _, r := range e.Ratios {
 		ratios = append(ratios, p.ratio(r))

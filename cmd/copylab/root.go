@@ -22,6 +22,7 @@ on this machine, and says in words and charts how they differ and what limited t
   copylab run                 both halves in about a minute: the tour
   copylab list                what can be measured here
   copylab doctor              what will disturb the numbers on this machine, and what to do about it`,
+		Version:       tool().Version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args: func(c *cobra.Command, args []string) error {

@@ -109,7 +109,7 @@ func (o *runOptions) one(c *cobra.Command, s *scenarios.Scenario, effort scenari
 		return usage(err)
 	}
 	if out == "" {
-		out = filepath.Join("runs", scenarios.RunID(started, s.ID))
+		out = freeFolder(filepath.Join("runs", scenarios.RunID(started, s.ID)))
 	}
 	record, made, err := createRecord(out)
 	if err != nil {
@@ -178,6 +178,18 @@ func (o *runOptions) render(c *cobra.Command, folder string) error {
 	}
 	_, err = fmt.Fprintf(out, "\nThe report is %s\n", filepath.Join(folder, "report.html"))
 	return err
+}
+
+// freeFolder is the folder, or the first of folder-2, folder-3, … that does not exist: runs may start within one second.
+func freeFolder(folder string) string {
+	free := folder
+	for n := 2; n < 1000; n++ {
+		if _, err := os.Lstat(free); errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		free = fmt.Sprintf("%s-%d", folder, n)
+	}
+	return free
 }
 
 func trials(n int) string {

@@ -25,7 +25,8 @@ func newVersion() *cobra.Command {
 
 // tool is this build, as the Go toolchain stamped it.
 func tool() results.Tool {
-	t := results.Tool{Version: "unavailable: built without version control", Commit: "unavailable: built without version control"}
+	const unstamped = "unavailable: not stamped by the Go toolchain (build in a checkout, with -buildvcs=true)"
+	t := results.Tool{Version: unstamped, Commit: unstamped}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return t

@@ -26,7 +26,7 @@ func TestDiskAt(t *testing.T) {
 		inMemory      bool
 		flushes       bool
 	}{
-		{"whole virtio disk", "virtio", place{path: "/work/x", device: "254:0"}, "/", "ext4", "vda", "", "unavailable: the driver virtio_blk", "mq-deadline", "", false, true},
+		{"whole virtio disk", "virtio", place{path: "/data/x", device: "254:0"}, "/", "ext4", "vda", "", "unavailable: the driver virtio_blk", "mq-deadline", "", false, true},
 		{"tmpfs over tmpfs: the mount's number", "virtio", place{path: "/dev/shm", device: "0:23", mount: 25}, "/dev/shm", "tmpfs", "", "", "", "", "in memory", true, false},
 		{"tmpfs over tmpfs: the last", "virtio", place{path: "/dev/shm/a", device: "0:27"}, "/dev/shm", "tmpfs", "", "", "", "", "in memory", true, false},
 		{"name that only begins like a mount point", "virtio", place{path: "/dev/shmoo", device: "254:0"}, "/", "ext4", "vda", "", "virtio_blk", "mq-deadline", "", false, true},
