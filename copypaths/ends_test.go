@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -212,6 +213,7 @@ func available(t testing.TB, p Path) {
 		return
 	}
 	status := p.ProbeIn(t.TempDir())
+	testenv.Require(t, testenv.Uring, !strings.HasPrefix(p.ID, "uring-") || status.State == kernel.StateAvailable, "%s", status.Reason)
 	testenv.Require(t, testenv.Direct, !p.Direct || status.State != kernel.StateUnavailable, "%s", status.Reason)
 	switch {
 	case status.State == kernel.StateAvailable:

@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"fmt"
+	"slices"
 
 	"copylab/copypaths"
 	"copylab/copypaths/receivers"
@@ -40,7 +41,7 @@ func Groups() []string { return []string{"scenarios", "paths", "receivers", "lin
 // cache, are tried in dir, on an unnamed file that is gone afterwards.
 func List(group, dir string) (Listing, error) {
 	l := Listing{Schema: results.Schema}
-	if group != "" && !contains(Groups(), group) {
+	if group != "" && !slices.Contains(Groups(), group) {
 		return l, &UsageError{fmt.Errorf("list %s: unknown group%s", group, didYouMean(group, Groups()))}
 	}
 	want := func(g string) bool { return group == "" || group == g }
@@ -137,13 +138,4 @@ func firstUnavailable(l Listing, c results.Case) string {
 		}
 	}
 	return ""
-}
-
-func contains(words []string, word string) bool {
-	for _, w := range words {
-		if w == word {
-			return true
-		}
-	}
-	return false
 }

@@ -138,16 +138,10 @@ func (r *Runner) measure(ctx context.Context) (string, error) {
 // toolCases are the null path and the null writer.
 func toolCases() []results.Case {
 	return []results.Case{
-		{ID: ToolNullPath, Kind: results.Transfer, Params: results.Params{Path: "null", ChunkBytes: 64 << 10, FileBytes: 64 << 20, Streams: 1, Workload: "stream", Cache: "warm", Link: "loopback", Receiver: "recv"}},
-		{ID: ToolNullWriter, Kind: results.Write, Params: results.Params{Method: "null", Pattern: "append", Sync: "none", BlockBytes: 4 << 10, FileBytes: 1 << 50, Depth: 1}},
+		{ID: results.ToolNullPath, Kind: results.Transfer, Params: results.Params{Path: "null", ChunkBytes: 64 << 10, FileBytes: 64 << 20, Streams: 1, Workload: "stream", Cache: "warm", Link: "loopback", Receiver: "recv"}},
+		{ID: results.ToolNullWriter, Kind: results.Write, Params: results.Params{Method: "null", Pattern: "append", Sync: "none", BlockBytes: 4 << 10, FileBytes: 1 << 50, Depth: 1}},
 	}
 }
-
-// The case names of the trials that measure the tool itself.
-const (
-	ToolNullPath   = "null path"
-	ToolNullWriter = "null writer"
-)
 
 // nullOperations is how many operations a null trial makes: long enough to time, short enough not to wait for.
 const nullOperations = 1 << 20

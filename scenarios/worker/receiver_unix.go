@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime"
 	"strconv"
 	"time"
 
@@ -105,7 +104,10 @@ func receive(ctx context.Context, c *control, job Receive) (result *Result, err 
 			return nil, err
 		}
 	}
-	elapsed := receiveAll(sinks, job)
+	elapsed := together(len(sinks), func(i int, epoch time.Time) time.Duration {
+		sinks[i].run(epoch, job)
+		return sinks[i].ended
+	})
 	after.snap()
 
 	for i, s := range sinks {
@@ -217,35 +219,6 @@ func (s *sink) confirm() error {
 		return fmt.Errorf("confirm: %w", err)
 	}
 	return nil
-}
-
-func receiveAll(sinks []*sink, job Receive) time.Duration {
-	if len(sinks) == 1 {
-		epoch := time.Now()
-		sinks[0].run(epoch, job)
-		return sinks[0].ended
-	}
-	release := make(chan time.Time)
-	done := make(chan struct{})
-	for _, s := range sinks {
-		go func() {
-			runtime.LockOSThread()
-			s.run(<-release, job)
-			done <- struct{}{}
-		}()
-	}
-	epoch := time.Now()
-	for range sinks {
-		release <- epoch
-	}
-	var last time.Duration
-	for range sinks {
-		<-done
-	}
-	for _, s := range sinks {
-		last = max(last, s.ended)
-	}
-	return last
 }
 
 func (s *sink) run(epoch time.Time, job Receive) {

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -115,7 +114,10 @@ func send(ctx context.Context, c *control, job Send) (result *Result, err error)
 			return nil, err
 		}
 	}
-	elapsed := sendAll(streams, job)
+	elapsed := together(len(streams), func(i int, epoch time.Time) time.Duration {
+		streams[i].run(epoch, job)
+		return streams[i].ended
+	})
 	after.snap()
 	counters.After()
 
@@ -249,37 +251,6 @@ func (s *stream) confirmed() error {
 		return fmt.Errorf("wait for the receiver to confirm: %w (the receiver has gone)", err)
 	}
 	return nil
-}
-
-// sendAll runs every stream to its end and returns the time until the last was confirmed. A single stream runs on the
-// calling thread; several run on a locked thread each, which the pinning confines to the same CPU.
-func sendAll(streams []*stream, job Send) time.Duration {
-	if len(streams) == 1 {
-		epoch := time.Now()
-		streams[0].run(epoch, job)
-		return streams[0].ended
-	}
-	release := make(chan time.Time)
-	done := make(chan struct{})
-	for _, s := range streams {
-		go func() {
-			runtime.LockOSThread()
-			s.run(<-release, job)
-			done <- struct{}{}
-		}()
-	}
-	epoch := time.Now()
-	for range streams {
-		release <- epoch
-	}
-	var last time.Duration
-	for range streams {
-		<-done
-	}
-	for _, s := range streams {
-		last = max(last, s.ended)
-	}
-	return last
 }
 
 func (s *stream) run(epoch time.Time, job Send) {

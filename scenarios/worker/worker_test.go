@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -79,11 +80,18 @@ func sides(path, file string, size int64, chunk, streams int, bytes int64) (Send
 	return s, r
 }
 
-func available(t *testing.T, path string) {
+// available skips a path that this machine does not have, and fails for one that it should have.
+func available(t *testing.T, p copypaths.Path, dir string) {
 	t.Helper()
-	p, _ := copypaths.Find(path)
-	if s := p.Probe(); s.State == kernel.StateUnavailable {
-		t.Skipf("path %s: %s", path, s.Reason)
+	s := p.ProbeIn(dir)
+	have := s.State != kernel.StateUnavailable
+	testenv.Require(t, testenv.Uring, have || !strings.HasPrefix(p.ID, "uring-"), "%s", s.Reason)
+	testenv.Require(t, testenv.Direct, have || !p.Direct, "%s", s.Reason)
+	switch {
+	case !have && runtime.GOOS == "linux":
+		t.Fatalf("path %s: %s", p.ID, s.Reason)
+	case !have:
+		t.Skip(s.Reason)
 	}
 }
 
@@ -96,10 +104,7 @@ func TestTransferMovesTheFile(t *testing.T) {
 		}
 		for _, streams := range []int{1, 3} {
 			t.Run(fmt.Sprintf("%s/%d", p.ID, streams), func(t *testing.T) {
-				available(t, p.ID)
-				if s := p.ProbeIn(filepath.Dir(file)); s.State == kernel.StateUnavailable {
-					t.Skip(s.Reason)
-				}
+				available(t, p, filepath.Dir(file))
 				// More than the file, so that every stream goes on from its beginning.
 				bytes := int64(2*size + 777)
 				if p.WholeBlocks {
