@@ -26,8 +26,11 @@ func BenchmarkPaths(b *testing.B) {
 		for _, c := range []struct {
 			name  string
 			chunk int
-		}{{"4KiB", 4 << 10}, {"64KiB", 64 << 10}} {
-			b.Run(p.ID+"/"+c.name, func(b *testing.B) {
+		}{{"64B", 64}, {"4KiB", 4 << 10}, {"64KiB", 64 << 10}} {
+			if c.chunk < 4<<10 && p.Source != FromMemory {
+				continue
+			}
+			b.Run(name(p)+"/"+c.name, func(b *testing.B) {
 				available(b, p)
 				from, to, err := connection(0)
 				if err != nil {

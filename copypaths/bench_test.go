@@ -8,7 +8,7 @@ import (
 
 // BenchmarkNullPath is the cost of the tool itself for each operation: one clock read and one histogram record.
 func BenchmarkNullPath(b *testing.B) {
-	p, _ := Find("null")
+	p, _ := Find(FromFile, "null")
 	m, err := p.Open(Ends{})
 	if err != nil {
 		b.Fatal(err)

@@ -23,6 +23,13 @@ func TestBytesArrive(t *testing.T) {
 		{64 << 10, 5, 2, 1001},                        // the chunk is larger than the file
 		{64 << 10, 256 << 10, 256<<10 + 7, 512 << 10}, // the start lies beyond the end
 		{4 << 20, 9<<20 + 17, 123_457, 21 << 20},
+		// What paths from memory take: whole messages, but at the end of the memory, and of what is sent.
+		{3, 1000, 999, 5000},
+		{8, 8 * 100, 16, 3001},
+		{9, 1000, 9 * 50, 5000},
+		{64, 10_007, 64 * 3, 100_000},
+		{100, 10_007, 10_000, 50_001},
+		{511, 10_007, 511 * 2, 35_000},
 		// What direct I/O takes: whole blocks, but at the end of the file.
 		{64 << 10, 5, 0, 1000},
 		{64 << 10, 300_001, 0, 900_003},
@@ -32,10 +39,11 @@ func TestBytesArrive(t *testing.T) {
 		content := payload(int(c.file), 1)
 		want := checksumOf(content, c.start, c.bytes)
 		for _, p := range moving() {
-			if p.Direct && !wholeBlocks(p, c.file, c.start, c.bytes, c.chunk) {
+			if p.Direct && !wholeBlocks(p, c.file, c.start, c.bytes, c.chunk) ||
+				p.Source == FromMemory && c.start%c.file%int64(c.chunk) != 0 {
 				continue
 			}
-			t.Run(fmt.Sprintf("%s/chunk=%d/file=%d/start=%d/bytes=%d", p.ID, c.chunk, c.file, c.start, c.bytes), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s/chunk=%d/file=%d/start=%d/bytes=%d", name(p), c.chunk, c.file, c.start, c.bytes), func(t *testing.T) {
 				s, to := setUp(t, p, content, c.chunk, 0)
 				result := take("checksum", to, math.MaxInt64)
 				latency := newHistogram()
@@ -67,7 +75,7 @@ func wholeBlocks(p Path, file, start, bytes int64, chunk int) bool {
 // TestMoveAnywhere moves chunks in an order in which no file stands where it should.
 func TestMoveAnywhere(t *testing.T) {
 	for _, p := range moving() {
-		t.Run(p.ID, func(t *testing.T) {
+		t.Run(name(p), func(t *testing.T) {
 			content := payload(10_000, 2)
 			offsets := []int64{9000, 0, 5000, 5000, 1, 6000, 0}
 			chunk := 1000
@@ -77,6 +85,9 @@ func TestMoveAnywhere(t *testing.T) {
 				for i, n := range []int64{9, 0, 5, 5, 1, 6, 0} {
 					offsets[i] = n * directBlock
 				}
+			}
+			if p.Source == FromMemory {
+				offsets = []int64{9000, 0, 5000, 5000, 1000, 6000, 0}
 			}
 			var expect []byte
 			for _, off := range offsets {
@@ -112,7 +123,10 @@ func TestDedicated(t *testing.T) {
 		if p.Direct {
 			start, bytes = 8192, size-8192+size
 		}
-		t.Run(p.ID, func(t *testing.T) {
+		if p.Source == FromMemory {
+			start = 3 * chunk
+		}
+		t.Run(name(p), func(t *testing.T) {
 			available(t, p)
 			file, err := writePayload(t.TempDir(), content)
 			if err != nil {
@@ -143,14 +157,14 @@ func TestNothingIsAllocated(t *testing.T) {
 	// Many runs, since the runtime may start a thread meanwhile, which takes a few allocations.
 	const runs, size, chunk = 100, 256 << 10, 4 << 10
 	for _, p := range Catalogue() {
-		if p.Connection == GoConn {
+		if p.Connection == GoConn || p.TLS {
 			continue // the Go library's choice
 		}
-		t.Run(p.ID, func(t *testing.T) {
+		t.Run(name(p), func(t *testing.T) {
 			s, to := setUp(t, p, payload(size, 11), chunk, 0)
 			result := take("recv", to, math.MaxInt64)
 			start := int64(12_345)
-			if p.Direct {
+			if p.Direct || p.Source == FromMemory {
 				start = directBlock
 			}
 			latency := newHistogram()

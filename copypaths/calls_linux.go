@@ -42,6 +42,17 @@ func (c calls) sendfile(out, in int, offset *int64, count int) (int, error) {
 	return result(n, errno)
 }
 
+func (c calls) sendmsg(socket int, m *unix.Msghdr) (int, error) {
+	var n uintptr
+	var errno syscall.Errno
+	if c.raw {
+		n, _, errno = syscall.RawSyscall6(unix.SYS_SENDMSG, uintptr(socket), uintptr(unsafe.Pointer(m)), 0, 0, 0, 0)
+	} else {
+		n, _, errno = syscall.Syscall6(unix.SYS_SENDMSG, uintptr(socket), uintptr(unsafe.Pointer(m)), 0, 0, 0, 0)
+	}
+	return result(n, errno)
+}
+
 // result turns what a raw system call returns into what the wrappers of x/sys return.
 func result(n uintptr, errno syscall.Errno) (int, error) {
 	if errno != 0 {

@@ -2,6 +2,7 @@ package copypaths
 
 import (
 	"errors"
+	"slices"
 	"syscall"
 	"testing"
 
@@ -10,15 +11,24 @@ import (
 
 // TestCatalogue holds on every operating system: each path either works or says why not, and Open says the same.
 func TestCatalogue(t *testing.T) {
-	seen := map[string]bool{}
+	seen, last := map[string]bool{}, 0
 	for _, p := range Catalogue() {
-		if p.ID == "" || p.Title == "" || seen[p.ID] {
-			t.Errorf("path %q (%s): want an ID of its own and a title", p.ID, p.Title)
+		key := string(p.Source) + "/" + p.ID
+		if p.ID == "" || p.Title == "" || seen[key] || p.Source == "" && p.Connection != NoConnection {
+			t.Errorf("path %q (%s): want a source, an ID of its own in that, and a title", key, p.Title)
 		}
-		seen[p.ID] = true
-		if found, ok := Find(p.ID); !ok || found.ID != p.ID {
-			t.Errorf("Find(%q) = %q, %v", p.ID, found.ID, ok)
+		seen[key] = true
+		for _, source := range []Source{FromFile, FromMemory} {
+			if found, ok := Find(source, p.ID); (p.Source == "" || p.Source == source) && (!ok || found.ID != p.ID || found.Title != p.Title) {
+				t.Errorf("Find(%s, %q) = %q (%s), %v; want %s", source, p.ID, found.ID, found.Title, ok, p.Title)
+			}
 		}
+		// Sources are not mixed in lists: files first, then memory, and the null path at the end.
+		place := slices.Index([]Source{FromFile, FromMemory, ""}, p.Source)
+		if place < last {
+			t.Errorf("path %s comes too late", key)
+		}
+		last = place
 		status := p.Probe()
 		if (status.Reason == "") != (status.State == kernel.StateAvailable) {
 			t.Errorf("probe %s: %s with reason %q", p.ID, status.State, status.Reason)
@@ -29,8 +39,10 @@ func TestCatalogue(t *testing.T) {
 			t.Errorf("open %s: %v, but its probe says %s: %s", p.ID, err, status.State, status.Reason)
 		}
 	}
-	if p, ok := Find("no-such-path"); ok {
-		t.Errorf("Find(no-such-path) = %q", p.ID)
+	for id, source := range map[string]Source{"no-such-path": FromFile, "sendfile": FromMemory, "sendmsg": FromFile} {
+		if p, ok := Find(source, id); ok {
+			t.Errorf("Find(%s, %s) = %q", source, id, p.ID)
+		}
 	}
 }
 

@@ -11,7 +11,8 @@ const childEnv = "COPYLAB_COPYPATHS_CHILD"
 
 // childTask is what a child is to do.
 type childTask struct {
-	Do        string // "trace path", "trace receiver", "race", "probe uring" (Bytes is the errno)
+	Do        string // "trace path", "trace receiver", "race", "probe uring" (Bytes is the errno, File what is to stand in for kernel.io_uring_disabled)
+	Source    Source
 	ID        string // of the path or the receiver
 	File      string
 	FileSize  int64
@@ -45,10 +46,12 @@ func runChild() bool {
 		switch task.Do {
 		case "trace path":
 			answer, err = tracePath(task)
+		case "trace tls":
+			answer, err = traceTLS(task)
 		case "trace receiver":
 			answer, err = traceReceiver(task)
 		case "probe uring":
-			answer, err = probeUnderFilter(uint32(task.Bytes))
+			answer, err = probeUnderFilter(uint32(task.Bytes), task.File)
 		case "race":
 			answer, err = race(task)
 		default:

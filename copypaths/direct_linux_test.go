@@ -46,7 +46,7 @@ func resident(t *testing.T, f *os.File, size int64, drop bool) int64 {
 func TestDirectPathsPassThePageCacheBy(t *testing.T) {
 	const size, chunk = 4<<20 + 333, 64 << 10
 	content := payload(size, 27)
-	buffered, _ := Find("sendfile")
+	buffered, _ := Find(FromFile, "sendfile")
 	for _, p := range append(directPaths(), buffered) {
 		t.Run(p.ID, func(t *testing.T) {
 			s, to := setUp(t, p, content, chunk, 0)

@@ -130,12 +130,26 @@ func (s *sending) close() error {
 	if s.closeSocket != nil {
 		err = errors.Join(err, s.closeSocket())
 	}
+	return errors.Join(err, s.free())
+}
+
+// free gives the memory back.
+func (s *sending) free() error {
+	var err error
+	if s.ends.Memory != nil {
+		err = s.ends.Memory.Free()
+	}
 	return errors.Join(err, kernel.Free(s.ends.Buffer))
 }
 
-// openSending opens p on file. It takes over the descriptor sender, and leaves file to the caller.
+// openSending opens p on file, or on memory with what that holds. It takes over the descriptor sender, and leaves file to the caller.
 func openSending(p Path, file *os.File, size int64, chunk, sender int, dedicated bool) (*sending, error) {
-	s := &sending{ends: Ends{File: file, FileSize: size, Socket: sender, Chunk: chunk, Dedicated: dedicated}}
+	return openEnds(p, Ends{File: file, FileSize: size, Socket: sender, Chunk: chunk, Dedicated: dedicated})
+}
+
+// openEnds is openSending on ends that lack the memory.
+func openEnds(p Path, e Ends) (*sending, error) {
+	s, file, size, chunk, sender := &sending{ends: e}, e.File, e.FileSize, e.Chunk, e.Socket
 	s.closeSocket = func() error { return unix.Close(sender) }
 	if p.Connection == GoConn {
 		of := os.NewFile(uintptr(sender), "sender")
@@ -149,8 +163,14 @@ func openSending(p Path, file *os.File, size int64, chunk, sender int, dedicated
 	if s.ends.Buffer, err = kernel.Buffer(chunk); err != nil {
 		return nil, errors.Join(err, s.closeSocket())
 	}
+	if p.Source == FromMemory {
+		if s.ends.Memory, err = NewFields(io.NewSectionReader(file, 0, size), size, chunk); err != nil {
+			return nil, errors.Join(err, s.closeSocket(), s.free())
+		}
+		s.ends.File = nil
+	}
 	if s.Mover, err = p.Open(s.ends); err != nil {
-		return nil, errors.Join(err, s.closeSocket(), kernel.Free(s.ends.Buffer))
+		return nil, errors.Join(err, s.closeSocket(), s.free())
 	}
 	return s, nil
 }
@@ -224,11 +244,34 @@ func available(t testing.TB, p Path) {
 	}
 }
 
-// moving are the paths that move bytes.
+// name is a path's name among the paths from all sources.
+func name(p Path) string {
+	if p.Source == FromMemory {
+		return "memory/" + p.ID
+	}
+	return p.ID
+}
+
+// named is its counterpart.
+func named(t testing.TB, name string) Path {
+	t.Helper()
+	source, id := FromFile, name
+	if of, found := strings.CutPrefix(name, "memory/"); found {
+		source, id = FromMemory, of
+	}
+	p, found := Find(source, id)
+	if !found {
+		t.Fatalf("there is no path %s", name)
+	}
+	return p
+}
+
+// moving are the paths that move bytes. Those with TLS, whose other end has to be opened at the same time, have tests of
+// their own.
 func moving() []Path {
 	var paths []Path
 	for _, p := range Catalogue() {
-		if p.Connection != NoConnection {
+		if p.Connection != NoConnection && !p.TLS {
 			paths = append(paths, p)
 		}
 	}
@@ -238,6 +281,12 @@ func moving() []Path {
 // setUp opens p on a file of that content, which stands at the offset at, and a new connection. It skips where there
 // is no such path. The caller closes both s and the receiver's end.
 func setUp(t testing.TB, p Path, content []byte, chunk int, at int64) (s *sending, receiver int) {
+	t.Helper()
+	return setUpAmong(t, 1, p, content, chunk, at)
+}
+
+// setUpAmong is setUp for one of several streams.
+func setUpAmong(t testing.TB, streams int, p Path, content []byte, chunk int, at int64) (s *sending, receiver int) {
 	t.Helper()
 	available(t, p)
 	file, err := writePayload(t.TempDir(), content)
@@ -252,7 +301,7 @@ func setUp(t testing.TB, p Path, content []byte, chunk int, at int64) (s *sendin
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err = openSending(p, file, int64(len(content)), chunk, sender, false)
+	s, err = openEnds(p, Ends{File: file, FileSize: int64(len(content)), Socket: sender, Chunk: chunk, Streams: streams})
 	if err != nil {
 		_ = unix.Close(receiver)
 		t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"log"
 	"net"
 	"os"
+	"strings"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
@@ -46,7 +47,7 @@ func Example() {
 		log.Fatal(err)
 	}
 
-	path, _ := copypaths.Find("go-io-copy")
+	path, _ := copypaths.Find(copypaths.FromFile, "go-io-copy")
 	mover, err := path.Open(copypaths.Ends{File: file, FileSize: size, Conn: conn.(*net.TCPConn), Chunk: chunk})
 	if err != nil {
 		log.Fatal(err)
@@ -72,6 +73,9 @@ func ExampleCatalogue() {
 		if status := path.Probe(); status.Reason != "" {
 			log.Printf("%s is %s: %s", path.ID, status.State, status.Reason)
 		}
+		if path.Source == copypaths.FromMemory {
+			fmt.Print("from memory: ")
+		}
 		fmt.Printf("%s: %s\n", path.ID, path.Title)
 	}
 	// Output:
@@ -86,7 +90,34 @@ func ExampleCatalogue() {
 	// uring-read-send: io_uring: READ_FIXED into a registered buffer, linked SEND
 	// uring-send-zc: io_uring: READ_FIXED into a ring of buffers, linked SEND_ZC
 	// uring-splice: io_uring: SPLICE from the page cache to a pipe, linked SPLICE to the socket
+	// tls: read(2) 32 KiB, encrypt them by crypto/tls, write(2) each record to the socket
+	// ktls-sendfile: sendfile(2) to a socket for which the kernel encrypts (kernel TLS)
 	// go-io-copy: Go's io.Copy from os.File to net.TCPConn
 	// go-copy-buffer: Go's io.CopyBuffer with both ends wrapped, so that it really copies
+	// from memory: send: gather 8 fields into one buffer, send(2)
+	// from memory: sendmsg: sendmsg(2) of 8 fields, gathered by the kernel
+	// from memory: send-zerocopy: gather 8 fields into a ring of buffers, send(2) with MSG_ZEROCOPY
+	// from memory: uring-send: io_uring: gather 8 fields into registered buffers, SEND
+	// from memory: uring-send-zc: io_uring: gather 8 fields into a ring of buffers, SEND_ZC
 	// null: moves nothing: the cost of the tool itself
+}
+
+// ExampleFields cuts bytes into messages of 12, the fields of which lie apart: what paths from memory send.
+func ExampleFields() {
+	const text = "one message;and another"
+	memory, err := copypaths.NewFields(strings.NewReader(text), int64(len(text)), 12)
+	if err != nil {
+		log.Fatal(err)
+	}
+	var message [copypaths.FieldCount][]byte
+	memory.Message(0, 12, &message)
+	fmt.Printf("%q\n", message)
+	memory.Message(12, 11, &message)
+	fmt.Printf("%q\n", message)
+	if err := memory.Free(); err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// ["o" "ne" " " "me" "s" "sa" "g" "e;"]
+	// ["a" "nd" " " "an" "o" "th" "e" "r"]
 }

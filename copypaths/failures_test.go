@@ -9,6 +9,7 @@ import (
 	"math"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -55,7 +56,7 @@ func call(p Path) string {
 		return "io.Copy"
 	case "go-copy-buffer":
 		return "io.CopyBuffer"
-	case "uring-read-send":
+	case "uring-read-send", "uring-send":
 		return "IORING_OP_SEND"
 	case "uring-send-zc":
 		return "IORING_OP_SEND_ZC"
@@ -67,7 +68,7 @@ func call(p Path) string {
 
 func TestReceiverResets(t *testing.T) {
 	for _, p := range moving() {
-		t.Run(p.ID, func(t *testing.T) {
+		t.Run(name(p), func(t *testing.T) {
 			s, to := setUp(t, p, payload(1<<20, 3), 64<<10, 0)
 			// Closing with SO_LINGER of 0 seconds resets the connection.
 			if err := unix.SetsockoptLinger(to, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}); err != nil {
@@ -89,7 +90,10 @@ func TestReceiverResets(t *testing.T) {
 func TestFileCutShort(t *testing.T) {
 	const size = 1 << 20
 	for _, p := range moving() {
-		t.Run(p.ID, func(t *testing.T) {
+		if p.Source == FromMemory {
+			continue
+		}
+		t.Run(name(p), func(t *testing.T) {
 			s, to := setUp(t, p, payload(size, 4), 64<<10, 0)
 			if err := os.Truncate(s.ends.File.Name(), size/2); err != nil {
 				t.Fatal(err)
@@ -127,7 +131,7 @@ func fileCall(p Path) string {
 
 func TestSocketShutDown(t *testing.T) {
 	for _, p := range moving() {
-		t.Run(p.ID, func(t *testing.T) {
+		t.Run(name(p), func(t *testing.T) {
 			s, to := setUp(t, p, payload(1<<20, 5), 64<<10, 0)
 			var err error
 			if s.ends.Conn != nil {
@@ -148,7 +152,7 @@ func TestSocketShutDown(t *testing.T) {
 
 func TestSocketClosed(t *testing.T) {
 	for _, p := range moving() {
-		t.Run(p.ID, func(t *testing.T) {
+		t.Run(name(p), func(t *testing.T) {
 			s, to := setUp(t, p, payload(1<<20, 6), 64<<10, 0)
 			if err := errors.Join(s.closeSocket(), unix.Close(to)); err != nil {
 				t.Error(err)
@@ -167,12 +171,12 @@ func TestSocketNotBlocking(t *testing.T) {
 		if p.Connection != Descriptor {
 			continue
 		}
-		t.Run(p.ID, func(t *testing.T) {
+		t.Run(name(p), func(t *testing.T) {
 			s, to := setUp(t, p, payload(1<<20, 7), 64<<10, 0)
 			if err := unix.SetNonblock(s.ends.Socket, true); err != nil {
 				t.Error(err)
 			}
-			if p.ID == "uring-read-send" || p.ID == "uring-send-zc" {
+			if strings.HasPrefix(p.ID, "uring-") && p.ID != "uring-splice" {
 				// io_uring waits for a socket by a poll of its own, whatever O_NONBLOCK says.
 				result := take("recv", to, math.MaxInt64)
 				if err := errors.Join(streamSoon(t, s, 64<<20), s.close()); err != nil {
@@ -204,27 +208,47 @@ func TestOpenRejectsBadEnds(t *testing.T) {
 	}
 	defer unix.Close(sender)
 	defer unix.Close(receiver)
-	good := Ends{File: file, FileSize: 7, Chunk: 8, Buffer: make([]byte, 8), Conn: &net.TCPConn{}, Socket: sender}
+	memory, err := NewFields(file, 7, 8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := memory.Free(); err != nil {
+			t.Error(err)
+		}
+	}()
+	good := Ends{File: file, FileSize: 7, Memory: memory, Chunk: 8, Buffer: make([]byte, 8), Conn: &net.TCPConn{}, Socket: sender}
+	with := func(change func(*Ends)) Ends {
+		e := good
+		change(&e)
+		return e
+	}
 	for _, p := range moving() {
 		available(t, p)
 		for words, bad := range map[string]Ends{
-			"no file":            {FileSize: 7, Chunk: 8, Buffer: good.Buffer, Conn: good.Conn, Socket: sender},
-			"file of 0 bytes":    {File: file, Chunk: 8, Buffer: good.Buffer, Conn: good.Conn, Socket: sender},
-			"chunk of 0 bytes":   {File: file, FileSize: 7, Buffer: good.Buffer, Conn: good.Conn, Socket: sender},
-			"smaller than the":   {File: file, FileSize: 7, Chunk: 9, Buffer: good.Buffer, Conn: good.Conn, Socket: sender},
-			"no *net.TCPConn":    {File: file, FileSize: 7, Chunk: 8, Buffer: good.Buffer, Socket: sender},
-			"chunk of -1 bytes:": {File: file, FileSize: 7, Chunk: -1, Buffer: good.Buffer, Conn: good.Conn, Socket: sender},
+			"no file":            with(func(e *Ends) { e.File = nil }),
+			"file of 0 bytes":    with(func(e *Ends) { e.FileSize = 0 }),
+			"no memory":          with(func(e *Ends) { e.Memory = nil }),
+			"messages of 8":      with(func(e *Ends) { e.Chunk = 7 }),
+			"chunk of 0 bytes":   with(func(e *Ends) { e.Chunk = 0 }),
+			"smaller than the":   with(func(e *Ends) { e.Buffer = e.Buffer[:7] }),
+			"no *net.TCPConn":    with(func(e *Ends) { e.Conn = nil }),
+			"chunk of -1 bytes:": with(func(e *Ends) { e.Chunk = -1 }),
 		} {
 			wants := true
 			switch words {
-			case "smaller than the":
-				wants = p.ID == "read-write" || p.ID == "read-zerocopy" || p.ID == "go-copy-buffer" // the others use no buffer
+			case "no file", "file of 0 bytes":
+				wants = p.Source == FromFile
+			case "no memory", "messages of 8":
+				wants = p.Source == FromMemory
+			case "smaller than the": // the others use no buffer, or their own
+				wants = slices.Contains([]string{"read-write", "read-zerocopy", "go-copy-buffer", "send", "send-zerocopy"}, p.ID)
 			case "no *net.TCPConn":
 				wants = p.Connection == GoConn
 			}
 			m, err := p.Open(bad)
 			if wants != (err != nil) || err != nil && !strings.Contains(err.Error(), words) {
-				t.Errorf("open %s: error %v, want one that says %q: %v", p.ID, err, words, wants)
+				t.Errorf("open %s: error %v, want one that says %q: %v", name(p), err, words, wants)
 			}
 			if err == nil {
 				if err := m.Close(); err != nil {
@@ -232,5 +256,43 @@ func TestOpenRejectsBadEnds(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestMessagesThatAreNot: a path from memory sends whole messages, or says which there are.
+func TestMessagesThatAreNot(t *testing.T) {
+	const size, chunk = 1000, 64
+	for _, p := range moving() {
+		if p.Source != FromMemory {
+			continue
+		}
+		t.Run(name(p), func(t *testing.T) {
+			content := payload(size, 14)
+			s, to := setUp(t, p, content, chunk, 0)
+			result := take("checksum", to, math.MaxInt64)
+			for _, c := range []struct {
+				off   int64
+				n     int
+				words string
+			}{
+				{1, 10, "messages have 64 bytes each, and a path from memory begins with a whole one; use a multiple of that"},
+				{-64, 64, "there are 1000 bytes in messages of 64"},
+				{960, 41, "there are 1000 bytes in messages of 64"},
+				{1024, 1, "there are 1000 bytes in messages of 64"},
+				{0, 65, "there are 1000 bytes in messages of 64"},
+			} {
+				if err := s.Move(c.off, c.n); err == nil || !strings.Contains(err.Error(), c.words) || !strings.Contains(err.Error(), fmt.Sprintf("at offset %d", c.off)) {
+					t.Errorf("%d bytes at offset %d: error %v, want one that says %q", c.n, c.off, err, c.words)
+				}
+			}
+			// None of that was sent, and the path goes on.
+			if err := errors.Join(s.Move(960, 40), s.Move(64, 64), s.Flush(), s.close()); err != nil {
+				t.Error(err)
+			}
+			want := append(append([]byte{}, content[960:]...), content[64:128]...)
+			if got := <-result; got.err != nil || got.sum != checksumOf(want, 0, int64(len(want))) {
+				t.Errorf("receiver got %d bytes of checksum %s, error %v; want %d others", got.bytes, got.sum, got.err, len(want))
+			}
+		})
 	}
 }

@@ -18,7 +18,7 @@ func TestPartialOperationsGoOn(t *testing.T) {
 		if p.Connection != Descriptor {
 			continue
 		}
-		t.Run(p.ID, func(t *testing.T) {
+		t.Run(name(p), func(t *testing.T) {
 			runtime.LockOSThread()
 			defer runtime.UnlockOSThread()
 			s, to := setUp(t, p, content, chunk, 0)

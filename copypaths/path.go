@@ -1,5 +1,5 @@
-// Package copypaths holds the ways in which a program can move the bytes of a file to a TCP socket: one mechanism per
-// file, one catalogue of them all.
+// Package copypaths holds the ways in which a program can move bytes, of a file or of its own memory, to a TCP socket: one
+// mechanism per file, one catalogue of them all.
 //
 // A path never falls back to another mechanism. Where the kernel refuses, the path fails and names the system call.
 // What the kernel does silently is what copylab measures and reports.
@@ -28,10 +28,20 @@ const (
 	NoConnection
 )
 
+// Source says where the bytes come from.
+type Source string
+
+// The sources.
+const (
+	FromFile   Source = "file"
+	FromMemory Source = "memory" // messages of several fields, see Fields
+)
+
 // Path is one way to move bytes to a socket.
 type Path struct {
-	ID    string // the word for it everywhere: "read-write"
-	Title string // one line for lists: "read(2) into one buffer, write(2) to the socket"
+	ID     string // the word for it everywhere: "read-write". Within a source, it is unique
+	Source Source // "" is the null path's, which takes part in every comparison
+	Title  string // one line for lists: "read(2) into one buffer, write(2) to the socket"
 	// Syscalls are the system calls that moving a chunk takes, in order; empty for paths that choose themselves. Those that
 	// a path makes only now and then, such as lseek, or recvmsg for notifications, are not among them.
 	Syscalls   []string
@@ -41,6 +51,9 @@ type Path struct {
 	Direct bool
 	// WholeBlocks says of a Direct path that so must be lengths, but for one that ends with the file.
 	WholeBlocks bool
+	// TLS says that Open makes a TLS handshake on the connection, as the server. Meanwhile the other end must make it as the
+	// client (receivers.End.TLS), and it decrypts what comes.
+	TLS bool
 
 	bind binding
 }
@@ -60,12 +73,19 @@ func (e *UnsupportedError) Error() string { return "open path: unsupported: " + 
 
 // Ends are what a path is to connect, and what it may use. The path owns none of it: the caller closes.
 type Ends struct {
-	File     *os.File     // opened for reading, used by this Mover alone (its offset is the path's)
-	FileSize int64        // bytes
+	File     *os.File     // for paths from a file: opened for reading, used by this Mover alone (its offset is the path's)
+	FileSize int64        // bytes; paths from memory take Memory.Bytes
 	Socket   int          // for Descriptor paths: connected and blocking
 	Conn     *net.TCPConn // for GoConn paths
 	Chunk    int          // bytes handed to one operation
 	Buffer   []byte       // Chunk bytes, page-aligned, touched, not on the Go heap
+	Memory   *Fields      // for paths from memory, in place of File: cut into messages of Chunk bytes; many Movers may read it at once
+
+	// Streams is how many Movers of this path are open at once in this process, this one included; 0 means one. A path that takes
+	// memory of its own to have several chunks under way (a ring of buffers, a pipe) shares what one Mover would take among
+	// them, down to two chunks for each, so that 1,000 of them do not take 1,000 times as much. ring_depth,
+	// ring_buffers and pipe_bytes of Describer say what became of it.
+	Streams int
 
 	// Dedicated says that the calling thread's processor is its own. Descriptor paths then make their system calls
 	// without a word to the Go scheduler, which saves some 70 to 100 ns for each (Linux only). The price: while such a call
@@ -78,6 +98,7 @@ type Ends struct {
 type Mover interface {
 	// Move moves n bytes (at most Chunk, within the file) from the file's offset off to the socket, in one operation of
 	// the path. It returns when the last byte was handed to the kernel. It does not allocate and moves all or fails.
+	// From memory, off is where a message begins: a multiple of Chunk.
 	Move(off int64, n int) error
 	// Syscalls is the path's own count of the system calls that it made so far, by name. nil where it can't know.
 	Syscalls() map[string]int64

@@ -40,7 +40,7 @@ func tryGoConn(open func(Ends) (Mover, error)) Status {
 	return try(open, Ends{Conn: sender.(*net.TCPConn)}, receiver)
 }
 
-// try opens a path on a small file and the socket in ends, moves the file, and looks at what arrived.
+// try opens a path on a small file, or memory of that content, and the socket in ends, moves it, and looks at what arrived.
 func try(open func(Ends) (Mover, error), ends Ends, arrived io.Reader) Status {
 	want := probeContent()
 	file, remove, err := probeFile(want)
@@ -48,7 +48,12 @@ func try(open func(Ends) (Mover, error), ends Ends, arrived io.Reader) Status {
 		return kernel.Unknown("could not try it: %v", err)
 	}
 	defer remove()
-	ends.File, ends.FileSize, ends.Chunk, ends.Buffer = file, probeBytes, probeBytes, make([]byte, probeBytes)
+	memory, err := NewFields(bytes.NewReader(want), probeBytes, probeBytes)
+	if err != nil {
+		return kernel.Unknown("could not try it: %v", err)
+	}
+	defer func() { _ = memory.Free() }()
+	ends.File, ends.FileSize, ends.Memory, ends.Chunk, ends.Buffer = file, probeBytes, memory, probeBytes, make([]byte, probeBytes)
 	m, err := open(ends)
 	if err != nil {
 		return refused(err)

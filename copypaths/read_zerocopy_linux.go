@@ -1,11 +1,6 @@
 package copypaths
 
-import (
-	"fmt"
-	"os"
-
-	"copylab/internal/kernel"
-)
+import "os"
 
 // readZerocopy is read-write with its second copy left out, as far as the network allows: read(2) copies a chunk from the
 // page cache into one of a ring of buffers, and send(2) with MSG_ZEROCOPY lets the kernel send from there. See zerocopySender.
@@ -17,8 +12,7 @@ type readZerocopyMover struct {
 	*zerocopySender
 	file   *os.File // keeps the descriptor from being closed by a finalizer
 	reader fileReader
-	memory []byte   // of all buffers but the caller's
-	ring   [][]byte // by slot
+	ring   bufferRing
 }
 
 func openReadZerocopy(e Ends) (Mover, error) {
@@ -33,15 +27,9 @@ func openReadZerocopy(e Ends) (Mover, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &readZerocopyMover{zerocopySender: z, file: e.File, reader: reader, ring: [][]byte{e.Buffer[:e.Chunk]}}
-	page := os.Getpagesize()
-	each := (e.Chunk + page - 1) / page * page
-	others := slotsFor(e.Chunk) - 1
-	if m.memory, err = kernel.Buffer(others * each); err != nil {
-		return nil, fmt.Errorf("open path: ring of buffers: %w", err)
-	}
-	for i := range others {
-		m.ring = append(m.ring, m.memory[i*each:][:e.Chunk])
+	m := &readZerocopyMover{zerocopySender: z, file: e.File, reader: reader}
+	if m.ring, err = newBufferRing(e, len(z.pending)); err != nil {
+		return nil, err
 	}
 	return m, nil
 }
@@ -51,7 +39,7 @@ func (m *readZerocopyMover) Move(off int64, n int) error {
 	if err != nil {
 		return err
 	}
-	chunk := m.ring[slot][:n]
+	chunk := m.ring.slots[slot][:n]
 	if err := m.reader.fill(off, chunk, n); err != nil {
 		return err
 	}
@@ -64,14 +52,9 @@ func (m *readZerocopyMover) Syscalls() map[string]int64 {
 
 // Close waits for the notifications that have not come, since the caller's buffer is in use until then.
 func (m *readZerocopyMover) Close() error {
-	if m.memory == nil {
+	if m.ring.slots == nil {
 		return nil
 	}
 	m.drain()
-	memory := m.memory
-	m.memory, m.ring = nil, nil
-	if err := kernel.Free(memory); err != nil {
-		return fmt.Errorf("close path: %w", err)
-	}
-	return nil
+	return m.ring.free()
 }

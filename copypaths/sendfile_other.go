@@ -1,9 +1,9 @@
-//go:build !linux
+//go:build !linux && !darwin && !freebsd
 
 package copypaths
 
 import "runtime"
 
 func sendfile() binding {
-	return unsupported("copylab has Linux's sendfile(2) only, not the call of " + runtime.GOOS + "; go-io-copy uses that one")
+	return unsupported("copylab has the sendfile(2) of Linux, macOS and FreeBSD, not a call of " + runtime.GOOS + "; go-io-copy uses what there is")
 }

@@ -24,6 +24,14 @@ func splice() binding {
 	return binding{probe: func() Status { return tryDescriptor(openSplice) }, open: openSplice}
 }
 
+// pipesBytes is what the pipes of many streams may hold together: half of what the pipes of an ordinary user may by default
+// (pipe-user-pages-soft of pipe(7), 16,384 pages of 4 KiB). Beyond that the kernel makes the pipes that come last smaller than
+// the others. A pipe that nobody asks to grow holds 64 KiB.
+const pipesBytes = 32 << 20
+
+// pipeFor is how large a path's pipe should be.
+func pipeFor(e Ends) int { return min(e.Chunk, pipesBytes/max(1, e.Streams)) }
+
 type spliceMover struct {
 	file   *os.File
 	in     int
@@ -40,7 +48,7 @@ func openSplice(e Ends) (Mover, error) {
 	if err := e.check(Descriptor, false); err != nil {
 		return nil, err
 	}
-	p, err := kernel.OpenPipe(e.Chunk)
+	p, err := kernel.OpenPipe(pipeFor(e))
 	if err != nil {
 		return nil, fmt.Errorf("open path: %w", err)
 	}

@@ -1,12 +1,15 @@
 package copypaths
 
 import (
+	"errors"
 	"math"
 	"os"
 	"strconv"
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"copylab/internal/kernel"
 )
 
 // TestPipeSmallerThanAChunk: a chunk then takes several rounds, each of them through the pipe to its end.
@@ -14,7 +17,7 @@ func TestPipeSmallerThanAChunk(t *testing.T) {
 	page := os.Getpagesize()
 	const size, chunk, bytes = 1<<20 + 5, 64 << 10, 3 << 20
 	content := payload(size, 24)
-	p, _ := Find("splice")
+	p, _ := Find(FromFile, "splice")
 	s, to := setUp(t, p, content, chunk, 0)
 	m := s.Mover.(*spliceMover)
 	if got := m.Settings()["pipe_bytes"]; got != strconv.Itoa(m.pipe.Bytes) || m.pipe.Bytes < chunk {
@@ -41,7 +44,7 @@ func TestPipeSmallerThanAChunk(t *testing.T) {
 
 // TestPipeIsRecordedWhereItIsSmaller: a chunk larger than any pipe may be gets the largest, and that is what is recorded.
 func TestPipeIsRecordedWhereItIsSmaller(t *testing.T) {
-	p, _ := Find("splice")
+	p, _ := Find(FromFile, "splice")
 	s, to := setUp(t, p, payload(1<<10, 25), 16<<20, 0)
 	defer unix.Close(to)
 	bytes, err := strconv.Atoi(s.Mover.(Describer).Settings()["pipe_bytes"])
@@ -53,10 +56,63 @@ func TestPipeIsRecordedWhereItIsSmaller(t *testing.T) {
 	}
 }
 
+// TestPipeThatMayNotGrow opens so many pipes that the kernel grants this user no more pages (pipe-user-pages-soft): the path's own
+// is then smaller than a chunk, which is recorded, and the bytes go through it all the same.
+func TestPipeThatMayNotGrow(t *testing.T) {
+	const size, chunk, most = 1<<20 + 5, 256 << 10, 400
+	content := payload(size, 28)
+	for _, id := range []string{"splice", "uring-splice"} {
+		t.Run(id, func(t *testing.T) {
+			p := named(t, id)
+			available(t, p)
+			withoutCapabilities(t, func() {
+				var others []*kernel.Pipe
+				defer func() {
+					for _, pipe := range others {
+						if err := pipe.Close(); err != nil {
+							t.Error(err)
+						}
+					}
+				}()
+				for len(others) == 0 || others[len(others)-1].Bytes > 2*os.Getpagesize() {
+					if len(others) == most {
+						t.Skipf("%d pipes of this user are as large as asked for: this machine has a high limit, or none", most)
+					}
+					pipe, err := kernel.OpenPipe(1 << 20)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					others = append(others, pipe)
+				}
+				s, to := setUp(t, p, content, chunk, 0)
+				var pipe *kernel.Pipe
+				switch m := s.Mover.(type) {
+				case *spliceMover:
+					pipe = m.pipe
+				case *uringSpliceMover:
+					pipe = m.pipe
+				}
+				real, err := unix.FcntlInt(uintptr(pipe.In), unix.F_GETPIPE_SZ, 0)
+				if told := s.Mover.(Describer).Settings()["pipe_bytes"]; err != nil || told != strconv.Itoa(real) || real >= chunk {
+					t.Errorf("pipe_bytes is %s, of a pipe of %d, error %v; want less than a chunk of %d", told, real, err, chunk)
+				}
+				result := take("checksum", to, math.MaxInt64)
+				if err := errors.Join(streamFrom(t, s, 7, 2*size), s.close()); err != nil {
+					t.Error(err)
+				}
+				if got, want := <-result, checksumOf(content, 7, 2*size); got.err != nil || got.sum != want {
+					t.Errorf("receiver got %d bytes of checksum %s, error %v; want %s", got.bytes, got.sum, got.err, want)
+				}
+			}, unix.CAP_SYS_RESOURCE, unix.CAP_SYS_ADMIN)
+		})
+	}
+}
+
 // TestNothingFollowsAFailedChunk: what a failure left in the pipe must not go out as if it were the next chunk.
 func TestNothingFollowsAFailedChunk(t *testing.T) {
 	const chunk = 64 << 10
-	p, _ := Find("splice")
+	p, _ := Find(FromFile, "splice")
 	s, to := setUp(t, p, payload(1<<20, 26), chunk, 0)
 	if err := unix.SetNonblock(s.ends.Socket, true); err != nil {
 		t.Error(err)

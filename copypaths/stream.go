@@ -13,6 +13,8 @@ import (
 //
 // A Mover that is a Flusher is flushed once, after its last operation: whoever times Stream times that too.
 //
+// Of memory, start and fileSize are those of its messages (Fields): start is where one begins, and each operation moves one.
+//
 // Nothing is allocated. The only work besides Move is one clock read and one histogram record. The clock is the
 // monotonic one (CLOCK_MONOTONIC on Linux). start may lie beyond the file: it counts modulo its size.
 func Stream(m Mover, start, bytes, fileSize int64, chunk int, latency *hdrhistogram.Histogram) (operations int64, err error) {

@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -28,9 +29,11 @@ func uringPaths(t *testing.T) map[string][]kernel.UringOp {
 	status := kernel.ProbeUring()
 	testenv.Require(t, testenv.Uring, status.State == kernel.StateAvailable, "%s", status.Reason)
 	return map[string][]kernel.UringOp{
-		"uring-read-send": {kernel.UringReadFixed, kernel.UringSend},
-		"uring-send-zc":   {kernel.UringReadFixed, kernel.UringSendZC},
-		"uring-splice":    {kernel.UringSplice, kernel.UringSplice},
+		"uring-read-send":      {kernel.UringReadFixed, kernel.UringSend},
+		"uring-send-zc":        {kernel.UringReadFixed, kernel.UringSendZC},
+		"uring-splice":         {kernel.UringSplice, kernel.UringSplice},
+		"memory/uring-send":    {kernel.UringSend},
+		"memory/uring-send-zc": {kernel.UringSendZC},
 	}
 }
 
@@ -40,6 +43,10 @@ func chainOf(t *testing.T, m Mover) *uringChain {
 	case *uringReadSendMover:
 		return m.uringChain
 	case *uringSendZCMover:
+		return m.uringChain
+	case *uringSendMover:
+		return m.uringChain
+	case *uringMemorySendZCMover:
 		return m.uringChain
 	case *uringSpliceMover:
 		return m.uringChain
@@ -63,7 +70,7 @@ func TestUringOperations(t *testing.T) {
 				defer unix.Close(fd)
 				counters[op] = fd
 			}
-			p, _ := Find(id)
+			p := named(t, id)
 			s, to := setUp(t, p, payload(chunk*chunks, 20), chunk, 0)
 			result := take("recv", to, math.MaxInt64)
 			defer func() {
@@ -140,8 +147,8 @@ func TestUringGoesOnAfterShortOperations(t *testing.T) {
 	const chunk, chunks = 10_000, 40
 	content := payload(chunk*chunks, 21)
 	for id, ops := range uringPaths(t) {
-		if id == "uring-splice" {
-			continue // refuses a pipe's offset: see the next test
+		if id == "uring-splice" || strings.HasPrefix(id, "memory/") {
+			continue // refuses a pipe's offset: see the next test; and memory is always whole
 		}
 		t.Run(id, func(t *testing.T) {
 			in, out, err := os.Pipe()
@@ -161,7 +168,7 @@ func TestUringGoesOnAfterShortOperations(t *testing.T) {
 				}
 				written <- errors.Join(err, out.Close())
 			}()
-			p, _ := Find(id)
+			p := named(t, id)
 			sender, to, err := connection(0)
 			if err != nil {
 				t.Fatal(err)
@@ -192,7 +199,7 @@ func TestUringGoesOnAfterShortOperations(t *testing.T) {
 // page more than the pipe has room for.
 func TestUringGoesOnAfterShortSplices(t *testing.T) {
 	uringPaths(t)
-	p, _ := Find("uring-splice")
+	p, _ := Find(FromFile, "uring-splice")
 	for _, c := range []struct {
 		chunk int
 		pipe  int // bytes; 0: as it is
@@ -249,7 +256,7 @@ func TestUringGoesOnAfterShortSends(t *testing.T) {
 			continue // has no such flag, and its splices are short above
 		}
 		t.Run(id, func(t *testing.T) {
-			p, _ := Find(id)
+			p := named(t, id)
 			available(t, p)
 			file, err := writePayload(t.TempDir(), content)
 			if err != nil {
@@ -270,7 +277,7 @@ func TestUringGoesOnAfterShortSends(t *testing.T) {
 			if err := streamSoon(t, s, chunk*chunks); err != nil {
 				t.Error(err)
 			}
-			sends := chain.ring.Operations(ops[1])
+			sends := chain.ring.Operations(ops[len(ops)-1])
 			if sends <= chunks {
 				t.Errorf("%d sends for %d chunks: none was short, so that this test proves nothing", sends, chunks)
 			}
@@ -294,30 +301,33 @@ func TestUringGoesOnAfterShortSends(t *testing.T) {
 func TestUringSendZCTellsOfCopies(t *testing.T) {
 	uringPaths(t)
 	const chunk, chunks = 16 << 10, 300
-	p, _ := Find("uring-send-zc")
-	s, to := setUp(t, p, payload(chunk*chunks, 23), chunk, 0)
-	result := take("recv", to, math.MaxInt64)
-	if err := streamSoon(t, s, chunk*chunks); err != nil {
-		t.Error(err)
-	}
-	if got := s.Mover.(Completer).Completions(); got != (Completions{Copied: chunks}) {
-		t.Errorf("%+v of %d sends, want all of them copied", got, chunks)
-	}
-	if chain := chainOf(t, s.Mover); len(chain.free) != len(chain.holders) {
-		t.Errorf("%d buffers of %d are free after the last notification", len(chain.free), len(chain.holders))
-	}
-	if err := s.close(); err != nil {
-		t.Error(err)
-	}
-	if got := <-result; got.err != nil || got.bytes != chunk*chunks {
-		t.Errorf("receiver got %d bytes, error %v", got.bytes, got.err)
+	for _, id := range []string{"uring-send-zc", "memory/uring-send-zc"} {
+		t.Run(id, func(t *testing.T) {
+			s, to := setUp(t, named(t, id), payload(chunk*chunks, 23), chunk, 0)
+			result := take("recv", to, math.MaxInt64)
+			if err := streamSoon(t, s, chunk*chunks); err != nil {
+				t.Error(err)
+			}
+			if got := s.Mover.(Completer).Completions(); got != (Completions{Copied: chunks}) {
+				t.Errorf("%+v of %d sends, want all of them copied", got, chunks)
+			}
+			if chain := chainOf(t, s.Mover); len(chain.free) != len(chain.holders) {
+				t.Errorf("%d buffers of %d are free after the last notification", len(chain.free), len(chain.holders))
+			}
+			if err := s.close(); err != nil {
+				t.Error(err)
+			}
+			if got := <-result; got.err != nil || got.bytes != chunk*chunks {
+				t.Errorf("receiver got %d bytes, error %v", got.bytes, got.err)
+			}
+		})
 	}
 }
 
 func TestUringSettings(t *testing.T) {
 	for id := range uringPaths(t) {
 		for _, chunk := range []int{1, 64 << 10, 3 << 20} {
-			p, _ := Find(id)
+			p := named(t, id)
 			s, to := setUp(t, p, payload(3<<20, 24), chunk, 0)
 			result := take("recv", to, math.MaxInt64)
 			if err := errors.Join(s.Move(0, chunk), s.Flush()); err != nil {
@@ -332,7 +342,7 @@ func TestUringSettings(t *testing.T) {
 			}
 			names := []string{"ring_depth", "ring_setup_flags", "ring_workers"}
 			switch id {
-			case "uring-send-zc":
+			case "uring-send-zc", "memory/uring-send-zc":
 				names = append(names, "ring_buffers")
 			case "uring-splice":
 				names = append(names, "pipe_bytes")
@@ -356,7 +366,7 @@ func TestUringSettings(t *testing.T) {
 func TestUringStaysFailed(t *testing.T) {
 	for id := range uringPaths(t) {
 		t.Run(id, func(t *testing.T) {
-			p, _ := Find(id)
+			p := named(t, id)
 			s, to := setUp(t, p, payload(100, 25), 100, 0)
 			if err := errors.Join(unix.Shutdown(s.ends.Socket, unix.SHUT_WR), s.Move(0, 100)); err != nil {
 				t.Fatal(err)
@@ -377,7 +387,9 @@ func TestUringStaysFailed(t *testing.T) {
 	}
 }
 
-// TestUringProbeUnderFilter: where a seccomp filter, such as a container's, forbids io_uring, the probes say so.
+// TestUringProbeUnderFilter: where a seccomp filter, such as a container's, forbids io_uring, the probes say so; and where it is
+// the sysctl that does, they name that. The sysctl itself is the whole machine's: here a filter does what it would do, and a
+// file in a mount namespace says what it would say.
 func TestUringProbeUnderFilter(t *testing.T) {
 	uringPaths(t) // where io_uring is already off, the filter changes nothing
 	exe, err := os.Executable()
@@ -385,38 +397,78 @@ func TestUringProbeUnderFilter(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
-		errno unix.Errno
-		words string
+		name   string
+		errno  unix.Errno
+		sysctl string // "": as it is
+		words  string
 	}{
-		{unix.EPERM, "io_uring_setup: operation not permitted: a seccomp filter or a security module forbids it"},
-		{unix.ENOSYS, "io_uring_setup: function not implemented: this kernel has no io_uring, or a seccomp filter hides it"},
+		{"EPERM", unix.EPERM, "", "io_uring_setup: operation not permitted: a seccomp filter or a security module forbids it"},
+		{"ENOSYS", unix.ENOSYS, "", "io_uring_setup: function not implemented: this kernel has no io_uring, or a seccomp filter hides it"},
+		{"sysctl 1", unix.EPERM, "1\n", "io_uring is disabled for ordinary users by kernel.io_uring_disabled=1"},
+		{"sysctl 2", unix.EPERM, "2\n", "io_uring is disabled for everybody by kernel.io_uring_disabled=2; as root: sysctl -w kernel.io_uring_disabled=0"},
 	} {
-		cmd := exec.Command(exe)
-		cmd.Env = childTask{Do: "probe uring", Bytes: int64(c.errno)}.env()
-		cmd.Stderr = os.Stderr
-		text, err := cmd.Output()
-		if err != nil {
-			t.Fatal(err)
-		}
-		var got map[string]Status
-		if err := json.Unmarshal(text, &got); err != nil {
-			t.Fatalf("%v in %q", err, text)
-		}
-		if len(got) != 3 {
-			t.Errorf("%d answers, want 3: %v", len(got), got)
-		}
-		for id, status := range got {
-			if status.State != kernel.StateUnavailable || !strings.Contains(status.Reason, c.words) {
-				t.Errorf("%v: probe of %s is %+v, want unavailable with %q", c.errno, id, status, c.words)
+		t.Run(c.name, func(t *testing.T) {
+			task := childTask{Do: "probe uring", Bytes: int64(c.errno)}
+			if c.sysctl != "" {
+				task.File = filepath.Join(t.TempDir(), "io_uring_disabled")
+				if err := os.WriteFile(task.File, []byte(c.sysctl), 0o600); err != nil {
+					t.Fatal(err)
+				}
 			}
-		}
+			cmd := exec.Command(exe)
+			cmd.Env = task.env()
+			cmd.Stderr = os.Stderr
+			text, err := cmd.Output()
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got probedAnswer
+			if err := json.Unmarshal(text, &got); err != nil {
+				t.Fatalf("%v in %q", err, text)
+			}
+			testenv.Require(t, testenv.Mount, got.NoMount == "", "%s", got.NoMount)
+			if len(got.Status) != len(uringPaths(t)) {
+				t.Errorf("%d answers, want %d: %v", len(got.Status), len(uringPaths(t)), got.Status)
+			}
+			for id, status := range got.Status {
+				if status.State != kernel.StateUnavailable || !strings.Contains(status.Reason, c.words) {
+					t.Errorf("probe of %s is %+v, want unavailable with %q", id, status, c.words)
+				}
+			}
+		})
 	}
 }
 
+// probedAnswer is what a child says of the io_uring paths.
+type probedAnswer struct {
+	NoMount string // why it could not mount
+	Status  map[string]Status
+}
+
+// mountOver puts a file in the place of another, for this thread alone, which it ties to its goroutine.
+func mountOver(file, place string) error {
+	runtime.LockOSThread()
+	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
+		return fmt.Errorf("unshare: %w", err)
+	}
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return fmt.Errorf("mount /: %w", err)
+	}
+	if err := unix.Mount(file, place, "", unix.MS_BIND, ""); err != nil {
+		return fmt.Errorf("mount %s: %w", place, err)
+	}
+	return nil
+}
+
 // probeUnderFilter runs in the child: io_uring_setup(2) fails with errno in every thread of it.
-func probeUnderFilter(errno uint32) (map[string]Status, error) {
+func probeUnderFilter(errno uint32, sysctl string) (answer probedAnswer, err error) {
+	if sysctl != "" {
+		if err := mountOver(sysctl, "/proc/sys/kernel/io_uring_disabled"); err != nil {
+			return probedAnswer{NoMount: err.Error()}, nil
+		}
+	}
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
-		return nil, fmt.Errorf("prctl: %w", err)
+		return answer, fmt.Errorf("prctl: %w", err)
 	}
 	const loadNumber = 0 // the offset of seccomp_data.nr
 	program := []unix.SockFilter{
@@ -427,15 +479,13 @@ func probeUnderFilter(errno uint32) (map[string]Status, error) {
 	}
 	filter := unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]}
 	if _, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC, uintptr(unsafe.Pointer(&filter))); errno != 0 {
-		return nil, fmt.Errorf("seccomp: %w", errno)
+		return answer, fmt.Errorf("seccomp: %w", errno)
 	}
-	answer := map[string]Status{}
-	for _, id := range []string{"uring-read-send", "uring-send-zc", "uring-splice"} {
-		p, found := Find(id)
-		if !found {
-			return nil, fmt.Errorf("there is no path %q", id)
+	answer.Status = map[string]Status{}
+	for _, p := range Catalogue() {
+		if strings.HasPrefix(p.ID, "uring-") {
+			answer.Status[name(p)] = p.Probe()
 		}
-		answer[id] = p.Probe()
 	}
 	return answer, nil
 }
@@ -448,9 +498,18 @@ func TestUringSaysWhatItNeeds(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	for _, id := range []string{"uring-read-send", "uring-send-zc"} {
-		p, _ := Find(id)
-		if _, err := p.Open(Ends{File: file, FileSize: 1000, Chunk: 1<<30 + 1}); err == nil || !strings.Contains(err.Error(), "use a smaller chunk") {
+	memory, err := NewFields(file, 1000, 1<<30+1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := memory.Free(); err != nil {
+			t.Error(err)
+		}
+	}()
+	for _, id := range []string{"uring-read-send", "uring-send-zc", "memory/uring-send", "memory/uring-send-zc"} {
+		p := named(t, id)
+		if _, err := p.Open(Ends{File: file, FileSize: 1000, Memory: memory, Chunk: 1<<30 + 1}); err == nil || !strings.Contains(err.Error(), "use a smaller chunk") {
 			t.Errorf("%s: a chunk over 1 GiB: %v", id, err)
 		}
 	}

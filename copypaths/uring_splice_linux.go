@@ -34,7 +34,7 @@ func openUringSplice(e Ends) (Mover, error) {
 		return nil, err
 	}
 	m := &uringSpliceMover{uringChain: c}
-	if m.pipe, err = kernel.OpenPipe(e.Chunk); err == nil {
+	if m.pipe, err = kernel.OpenPipe(pipeFor(e)); err == nil {
 		err = c.registerFile(e.File, m.pipe)
 	}
 	if err != nil {

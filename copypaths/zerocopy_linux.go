@@ -3,6 +3,7 @@ package copypaths
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strconv"
 	"syscall"
 	"time"
@@ -59,8 +60,11 @@ const (
 	zerocopyGrace = time.Second
 )
 
-// slotsFor is how many chunks may be under way.
-func slotsFor(chunk int) int { return min(max(ringBytes/chunk, fewestSlots), mostSlots) }
+// slotsFor is how many chunks may be under way. Many streams share the memory that one would take, but each can fill one
+// slot while the other is under way.
+func slotsFor(e Ends) int {
+	return min(max(ringBytes/max(1, e.Streams)/e.Chunk, fewestSlots), mostSlots)
+}
 
 func newZerocopySender(e Ends) (*zerocopySender, error) {
 	switch err := unix.SetsockoptInt(e.Socket, unix.SOL_SOCKET, unix.SO_ZEROCOPY, 1); {
@@ -69,7 +73,7 @@ func newZerocopySender(e Ends) (*zerocopySender, error) {
 	case err != nil:
 		return nil, fmt.Errorf("open path: setsockopt SO_ZEROCOPY: %w%s", err, hint(err))
 	}
-	z := &zerocopySender{socket: e.Socket, calls: kernel.Calls{Raw: e.Dedicated}, owner: make([]int32, sendsUnderWay), pending: make([]int32, slotsFor(e.Chunk))}
+	z := &zerocopySender{socket: e.Socket, calls: kernel.Calls{Raw: e.Dedicated}, owner: make([]int32, sendsUnderWay), pending: make([]int32, slotsFor(e))}
 	for i := range z.owner {
 		z.owner[i] = noSlot
 	}
@@ -291,4 +295,32 @@ func (z *zerocopySender) Settings() map[string]string {
 func (z *zerocopySender) addSyscalls(to map[string]int64) map[string]int64 {
 	to["sendto"], to["recvmsg"], to["ppoll"] = z.sends, z.receives, z.polls
 	return to
+}
+
+// bufferRing is the memory of a zerocopySender's slots: the caller's buffer is the first, and the others are made for it.
+type bufferRing struct {
+	slots  [][]byte
+	memory []byte // of all but the first
+}
+
+func newBufferRing(e Ends, slots int) (r bufferRing, err error) {
+	page := os.Getpagesize()
+	each := (e.Chunk + page - 1) / page * page
+	if r.memory, err = kernel.Buffer((slots - 1) * each); err != nil {
+		return r, fmt.Errorf("open path: ring of buffers: %w", err)
+	}
+	r.slots = append(make([][]byte, 0, slots), e.Buffer[:e.Chunk])
+	for i := range slots - 1 {
+		r.slots = append(r.slots, r.memory[i*each:][:e.Chunk])
+	}
+	return r, nil
+}
+
+func (r *bufferRing) free() error {
+	memory := r.memory
+	r.memory, r.slots = nil, nil
+	if err := kernel.Free(memory); err != nil {
+		return fmt.Errorf("close path: %w", err)
+	}
+	return nil
 }

@@ -15,15 +15,7 @@ import (
 // zerocopyPaths are those that send with MSG_ZEROCOPY.
 func zerocopyPaths(t *testing.T) []Path {
 	t.Helper()
-	var paths []Path
-	for _, id := range []string{"read-zerocopy", "mmap-zerocopy"} {
-		p, found := Find(id)
-		if !found {
-			t.Fatalf("there is no path %s", id)
-		}
-		paths = append(paths, p)
-	}
-	return paths
+	return []Path{named(t, "read-zerocopy"), named(t, "mmap-zerocopy"), named(t, "memory/send-zerocopy")}
 }
 
 // TestEachZerocopySendIsAccountedFor: the kernel says of each send what became of it, and on loopback that it copied.
@@ -31,7 +23,7 @@ func TestEachZerocopySendIsAccountedFor(t *testing.T) {
 	const size, chunk = 16 << 20, 64 << 10
 	content := payload(size, 20)
 	for _, p := range zerocopyPaths(t) {
-		t.Run(p.ID, func(t *testing.T) {
+		t.Run(name(p), func(t *testing.T) {
 			s, to := setUp(t, p, content, chunk, 0)
 			result := take("checksum", to, math.MaxInt64)
 			if err := streamSoon(t, s, size); err != nil {
@@ -70,7 +62,7 @@ func TestBuffersAreNotUsedTooEarly(t *testing.T) {
 	const size, chunk = 12 << 20, 4 << 10
 	content := payload(size, 21)
 	for _, p := range zerocopyPaths(t) {
-		t.Run(p.ID, func(t *testing.T) {
+		t.Run(name(p), func(t *testing.T) {
 			s, to := setUp(t, p, content, chunk, 0)
 			result := make(chan taken, 1)
 			go func() { result <- takeHere("checksum", to, math.MaxInt64, time.Millisecond) }()
@@ -106,24 +98,32 @@ func withoutLockedMemory(t *testing.T, limit uint64, f func()) {
 			t.Error(err)
 		}
 	}()
-	done := make(chan error)
+	withoutCapabilities(t, f, unix.CAP_IPC_LOCK)
+}
+
+// withoutCapabilities runs f on a thread that lacks these capabilities, as an ordinary user does.
+func withoutCapabilities(t *testing.T, f func(), capabilities ...uint) {
+	t.Helper()
+	done := make(chan struct{})
 	go func() {
+		defer close(done)
 		runtime.LockOSThread() // and never unlocked: the thread ends with its capabilities
 		head := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 		var sets [2]unix.CapUserData
 		err := unix.Capget(&head, &sets[0])
+		for _, c := range capabilities {
+			sets[c/32].Effective &^= 1 << (c % 32)
+		}
 		if err == nil {
-			sets[0].Effective &^= 1 << unix.CAP_IPC_LOCK
 			err = unix.Capset(&head, &sets[0])
 		}
-		if err == nil {
-			f()
+		if err != nil {
+			t.Errorf("give up capabilities: %v", err)
+			return
 		}
-		done <- err
+		f()
 	}()
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
+	<-done
 }
 
 // TestNoMemoryForNotifications: ENOBUFS is counted and waited out, and no send is made without MSG_ZEROCOPY instead.
@@ -131,7 +131,7 @@ func TestNoMemoryForNotifications(t *testing.T) {
 	const size, chunk = 32 << 20, 256 << 10
 	content := payload(size, 22)
 	for _, p := range zerocopyPaths(t) {
-		t.Run(p.ID, func(t *testing.T) {
+		t.Run(name(p), func(t *testing.T) {
 			s, to := setUp(t, p, content, chunk, 0)
 			result := make(chan taken, 1)
 			go func() { result <- takeHere("checksum", to, math.MaxInt64, time.Millisecond) }()
@@ -156,7 +156,7 @@ func TestNoMemoryForNotifications(t *testing.T) {
 			}
 			t.Logf("%d sendto, %d of them ENOBUFS, %+v", calls["sendto"], enobufs, told)
 		})
-		t.Run(p.ID+"/never enough", func(t *testing.T) {
+		t.Run(name(p)+"/never enough", func(t *testing.T) {
 			s, to := setUp(t, p, content, chunk, 0)
 			result := take("recv", to, math.MaxInt64)
 			withoutLockedMemory(t, chunk/2, func() {
@@ -245,7 +245,7 @@ func TestNotifications(t *testing.T) {
 // TestReceiverStallsAndResets: who waits for notifications must learn that the connection is gone.
 func TestReceiverStallsAndResets(t *testing.T) {
 	for _, p := range zerocopyPaths(t) {
-		t.Run(p.ID, func(t *testing.T) {
+		t.Run(name(p), func(t *testing.T) {
 			s, to := setUp(t, p, payload(1<<20, 23), 4<<10, 0)
 			if err := unix.SetsockoptLinger(to, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}); err != nil {
 				t.Error(err)

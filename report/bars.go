@@ -18,7 +18,8 @@ type bar struct {
 	Low      float64 // of the interval; NaN where there is none
 	High     float64
 	Text     string
-	Gap      bool // some room above: a new case begins
+	Gap      bool   // some room above: a new case begins
+	Head     string // above this bar and those that follow: what they share
 }
 
 // segment is a part of a bar.
@@ -55,6 +56,7 @@ const (
 	rowHeight   vg.Length = 21
 	labelHeight vg.Length = 13 // of a label above its bar
 	gapHeight   vg.Length = 8
+	headHeight  vg.Length = 22
 	keyHeight   vg.Length = 18
 	axisHeight  vg.Length = 34
 )
@@ -81,15 +83,26 @@ func (b barBody) height(width vg.Length) vg.Length {
 		if b.above(width) {
 			h += labelHeight
 		}
-		if bar.Gap && i > 0 {
+		if bar.Head != "" {
+			h += headRoom(bar.Head, width)
+		} else if bar.Gap && i > 0 {
 			h += gapHeight
 		}
 	}
 	return h
 }
 
+// headLines breaks a heading where it is wider than the chart.
+func headLines(head string, width vg.Length) []string {
+	return fit(textStyle(textSize, ink, true, draw.XLeft, draw.YCenter), head, width-4)
+}
+
+func headRoom(head string, width vg.Length) vg.Length {
+	return headHeight + textSize*1.25*vg.Length(len(headLines(head, width))-1)
+}
+
 func (b barBody) draw(c draw.Canvas) {
-	width := c.Max.X - c.Min.X
+	left, width := c.Min.X, c.Max.X-c.Min.X
 	if b.Key {
 		b.key(c)
 		c.Max.Y -= keyHeight
@@ -114,7 +127,7 @@ func (b barBody) draw(c draw.Canvas) {
 	} else {
 		p.X.Tick.Marker = niceTicks(int((c.Max.X - c.Min.X) / 50))
 	}
-	p.Add(verticalGrid{}, barRows{b, above})
+	p.Add(verticalGrid{}, barRows{b, above, left, width})
 	p.Draw(c)
 }
 
@@ -161,7 +174,8 @@ func (b barBody) key(c draw.Canvas) {
 // barRows is the plotter of bars, from the top down.
 type barRows struct {
 	barBody
-	above bool
+	above       bool
+	left, width vg.Length // of the chart, with its labels
 }
 
 // Plot implements plot.Plotter.
@@ -172,8 +186,19 @@ func (b barRows) Plot(c draw.Canvas, p *plot.Plot) {
 	number := textStyle(textSize, ink, true, draw.XLeft, draw.YCenter)
 	whisker := draw.LineStyle{Color: ink, Width: 1.1}
 	y := c.Max.Y - 2
+	heading := textStyle(textSize, ink, true, draw.XLeft, draw.YCenter)
+	type placed struct {
+		text string
+		at   vg.Point
+	}
+	var heads []placed
 	for i, bar := range b.Bars {
-		if bar.Gap && i > 0 {
+		if bar.Head != "" {
+			for k, l := range headLines(bar.Head, b.width) {
+				heads = append(heads, placed{l, vg.Point{X: b.left + 2, Y: y - headHeight/2 - 3 - textSize*1.25*vg.Length(k)}})
+			}
+			y -= headRoom(bar.Head, b.width)
+		} else if bar.Gap && i > 0 {
 			y -= gapHeight
 		}
 		if b.above {
@@ -218,6 +243,9 @@ func (b barRows) Plot(c draw.Canvas, p *plot.Plot) {
 	}
 	if !b.Log { // the line that bars start from
 		c.StrokeLine2(draw.LineStyle{Color: muted, Width: 0.8}, c.Min.X, c.Min.Y, c.Min.X, c.Max.Y)
+	}
+	for _, h := range heads { // over that line
+		onPaper(c, heading, h.at, h.text)
 	}
 }
 

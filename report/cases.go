@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -16,7 +17,10 @@ type group struct {
 	Kind     results.Kind
 	Workload string // stream or fetch; empty for writes
 	Cases    []*results.CaseSummary
-	Pairs    []pair // the comparisons between the cases, in the order of the summary
+	Pairs    []pair         // the comparisons between the cases, in the order of the summary
+	Links    []results.Link // of the run
+	Searched bool           // the run was a search: its plan holds more cases than it means to measure
+	Needless int            // cases that a search never asked for; they are not among Cases
 }
 
 // pair is everything that was compared between a case and its baseline.
@@ -40,7 +44,8 @@ func (p pair) headline() bool {
 	return slices.ContainsFunc(p.Comparisons, func(c results.Comparison) bool { return c.Headline })
 }
 
-// groups sorts a summary's cases and comparisons into groups, in the order of the summary.
+// groups sorts a summary's cases and comparisons into groups, in the order of the summary. Of cases that were not needed
+// a group has only the number.
 func groups(s *results.Summary) []group {
 	var out []group
 	byID := map[string]*results.CaseSummary{}
@@ -56,24 +61,29 @@ func groups(s *results.Summary) []group {
 		})
 		if at < 0 {
 			at = len(out)
-			out = append(out, group{Part: c.Part, Kind: c.Kind, Workload: workload})
+			out = append(out, group{Part: c.Part, Kind: c.Kind, Workload: workload, Links: s.Run.Links, Searched: len(s.Crossovers) > 0})
+		}
+		if c.Status == results.CaseNotNeeded {
+			out[at].Needless++
+			continue
 		}
 		out[at].Cases = append(out[at].Cases, c)
 		byID[c.ID], home[c.ID] = c, at
 	}
-	for _, cmp := range s.Comparisons {
-		c, b := byID[cmp.Case], byID[cmp.Baseline]
-		if c == nil || b == nil || cmp.Pairs < 1 || c.Status != results.CaseMeasured || b.Status != results.CaseMeasured {
+	for _, compared := range s.Comparisons {
+		c, b := byID[compared.Case], byID[compared.Baseline]
+		if c == nil || b == nil || compared.Pairs < 1 || c.Status != results.CaseMeasured || b.Status != results.CaseMeasured {
 			continue // nothing is said of a comparison whose cases have no numbers of their own, or failed at some time
 		}
-		g := &out[home[cmp.Case]]
+		g := &out[home[compared.Case]]
 		at := slices.IndexFunc(g.Pairs, func(p pair) bool { return p.Case == c && p.Baseline == b })
 		if at < 0 {
 			at = len(g.Pairs)
 			g.Pairs = append(g.Pairs, pair{Case: c, Baseline: b})
 		}
-		g.Pairs[at].Comparisons = append(g.Pairs[at].Comparisons, cmp)
+		g.Pairs[at].Comparisons = append(g.Pairs[at].Comparisons, compared)
 	}
+	out = slices.DeleteFunc(out, func(g group) bool { return len(g.Cases) == 0 })
 	nameGroups(out)
 	return out
 }
@@ -83,7 +93,15 @@ func nameGroups(all []group) {
 	for i := range all {
 		g := &all[i]
 		g.Name = g.title()
+		memory := fromMemory(g.Cases[0].Params)
+		sources := slices.ContainsFunc(all, func(o group) bool { return o.title() == g.title() && fromMemory(o.Cases[0].Params) != memory })
+		if sources && !memory {
+			g.Name += ", from a file"
+		}
 		for _, d := range dimensions() {
+			if sources && (d.name == "cache" || d.name == "file") {
+				continue // the source says enough
+			}
 			own, ok := shared(g.Cases, d)
 			if !ok || own == "" || d.name == "sync" && durableMethod(g.Cases[0].Params) {
 				continue
@@ -184,47 +202,84 @@ func (g group) slug() string {
 type dimension struct {
 	name string
 	of   func(results.Params) string // "" where the parameter does not apply
+	// unset is what is said of a case that leaves the parameter to its default, where others don't.
+	unset string
 }
+
+// words is what the dimension says of a case that is set against another one.
+func (d dimension) words(p results.Params) string { return cmp.Or(d.of(p), d.unset) }
+
+// fromMemory says whether a case sends messages from memory and no file.
+func fromMemory(p results.Params) bool { return p.Source == "memory" }
+
+// linkWords is a link with its options, as a scenario writes it: "veth rate=1Gbit".
+func linkWords(p results.Params) string { return strings.TrimSpace(p.Link + " " + p.LinkOptions) }
 
 // dimensions lists the parameters that can tell cases apart, in the order in which they are named.
 func dimensions() []dimension {
 	return []dimension{
-		{"path", func(p results.Params) string { return p.Path }},
-		{"pattern", func(p results.Params) string { return p.Pattern }},
-		{"method", func(p results.Params) string { return p.Method }},
-		{"sync", syncWords},
-		{"chunk", func(p results.Params) string {
+		{name: "path", of: func(p results.Params) string { return p.Path }},
+		{name: "pattern", of: func(p results.Params) string { return p.Pattern }},
+		{name: "method", of: func(p results.Params) string { return p.Method }},
+		{name: "sync", of: syncWords},
+		{name: "chunk", of: func(p results.Params) string {
 			if p.ChunkBytes == 0 {
 				return ""
 			}
 			return formatBytes(p.ChunkBytes) + " chunks"
 		}},
-		{"block", func(p results.Params) string {
+		{name: "block", of: func(p results.Params) string {
 			if p.BlockBytes == 0 {
 				return ""
 			}
 			return formatBytes(p.BlockBytes) + " blocks"
 		}},
-		{"cache", func(p results.Params) string {
+		{name: "cache", of: func(p results.Params) string {
 			if p.Cache == "" {
 				return ""
 			}
 			return p.Cache + " cache"
 		}},
-		{"link", func(p results.Params) string { return p.Link }},
-		{"receiver", func(p results.Params) string {
+		{name: "source", of: func(p results.Params) string {
+			if fromMemory(p) {
+				return "messages from memory"
+			}
+			return ""
+		}},
+		{name: "link", of: linkWords},
+		{name: "receiver", of: func(p results.Params) string {
 			if p.Receiver == "" {
 				return ""
 			}
 			return "receiver " + p.Receiver
 		}},
-		{"streams", func(p results.Params) string {
+		{name: "streams", of: func(p results.Params) string {
 			if p.Streams == 0 {
 				return ""
 			}
 			return plural(p.Streams, "stream")
 		}},
-		{"loop", func(p results.Params) string {
+		{name: "sndbuf", unset: "an automatic send buffer", of: func(p results.Params) string {
+			if p.SoSndbufBytes == 0 {
+				return ""
+			}
+			return "a send buffer of " + formatBytes(p.SoSndbufBytes)
+		}},
+		{name: "rcvbuf", unset: "an automatic receive buffer", of: func(p results.Params) string {
+			if p.SoRcvbufBytes == 0 {
+				return ""
+			}
+			return "a receive buffer of " + formatBytes(p.SoRcvbufBytes)
+		}},
+		{name: "nodelay", unset: "TCP_NODELAY on", of: func(p results.Params) string { return switched("TCP_NODELAY", p.Nodelay) }},
+		{name: "cork", unset: "TCP_CORK off", of: func(p results.Params) string { return switched("TCP_CORK", p.Cork) }},
+		{name: "congestion", unset: "the default congestion control", of: func(p results.Params) string {
+			if p.Congestion == "" {
+				return ""
+			}
+			return p.Congestion + " congestion control"
+		}},
+		{name: "loop", of: func(p results.Params) string {
 			switch p.Loop {
 			case "":
 				return ""
@@ -233,20 +288,31 @@ func dimensions() []dimension {
 			}
 			return p.Loop + " loop"
 		}},
-		{"draw", func(p results.Params) string { return p.Draw }},
-		{"depth", func(p results.Params) string {
+		{name: "draw", of: func(p results.Params) string { return p.Draw }},
+		{name: "depth", of: func(p results.Params) string {
 			if p.Depth == 0 {
 				return ""
 			}
 			return "depth " + strconv.Itoa(p.Depth)
 		}},
-		{"file", func(p results.Params) string {
+		{name: "file", of: func(p results.Params) string {
 			if p.FileBytes == 0 {
 				return ""
+			}
+			if fromMemory(p) {
+				return formatBytes(p.FileBytes) + " in memory"
 			}
 			return formatBytes(p.FileBytes) + " file"
 		}},
 	}
+}
+
+// switched writes a socket's switch: "TCP_CORK on".
+func switched(name, state string) string {
+	if state == "" {
+		return ""
+	}
+	return name + " " + state
 }
 
 // syncWords says when a write case makes its data durable.
@@ -341,6 +407,9 @@ func contrast(g group, p pair) (subject, object phrase, conditions []string) {
 	for _, d := range dimensions() {
 		a, b := d.of(p.Case.Params), d.of(p.Baseline.Params)
 		differs[d.name] = a != b && (d.name != "draw" || a != "" && b != "")
+		if a == "" && vary[d.name] {
+			a = d.unset
+		}
 		alwaysSaid := g.Kind == results.Write && (d.name == "method" || d.name == "sync" && !durableMethod(p.Case.Params))
 		if v := a; v != "" && !differs[d.name] && (vary[d.name] || alwaysSaid) && d.name != "path" && d.name != "pattern" {
 			conditions = append(conditions, condition(d.name, v))
@@ -370,10 +439,14 @@ func condition(dimension, words string) string {
 		return "with O_DIRECT and O_DSYNC"
 	case dimension == "link":
 		return "over " + words
+	case dimension == "source":
+		return words
 	case dimension == "loop" && strings.HasPrefix(words, "open"):
 		return "in an " + words
 	case dimension == "loop":
 		return "in a " + words
+	case dimension == "file" && strings.HasSuffix(words, "memory"):
+		return "with " + words
 	case dimension == "cache", dimension == "file":
 		return "with a " + words
 	}
@@ -384,7 +457,7 @@ func condition(dimension, words string) string {
 func transferPhrase(p results.Params, differs map[string]bool) phrase {
 	var rest []string
 	for _, d := range dimensions() {
-		if v := d.of(p); differs[d.name] && d.name != "path" && v != "" {
+		if v := d.words(p); differs[d.name] && d.name != "path" && v != "" {
 			rest = append(rest, condition(d.name, v))
 		}
 	}

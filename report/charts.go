@@ -21,6 +21,9 @@ func figuresOf(s *results.Summary) []figure {
 	wants := func(name string) bool { return s.Run.Charts == nil || slices.Contains(s.Run.Charts, name) }
 	all := groups(s)
 	var out []figure
+	if s.Run.Charts == nil || len(s.Run.Charts) > 0 {
+		out = crossoverFigures(s)
+	}
 	for _, g := range all {
 		f := figureMaker{s: s, g: g, slug: g.slug()}
 		same, alike := 0, 0
@@ -83,6 +86,9 @@ func (f figureMaker) caption(what string, cases []*results.CaseSummary) string {
 		trials = fmt.Sprintf("%d to %s", low, trials)
 	}
 	text := fmt.Sprintf("%s %s a case.", what, sentence(trials))
+	if len(cases) == 0 {
+		text = what
+	}
 	if shared := common(cases); len(shared) > 0 {
 		text += " " + sentence(strings.Join(shared, ", ")) + "."
 	}
@@ -95,6 +101,9 @@ func (f figureMaker) caption(what string, cases []*results.CaseSummary) string {
 	}
 	if len(where) > 0 {
 		text += " On " + strings.Join(where, ", ") + "."
+	}
+	if p := f.s.Run.Peer; p != nil {
+		text += " To " + peerName(*p) + "."
 	}
 	return text
 }
@@ -144,6 +153,7 @@ func (f figureMaker) rate(name, metricName, title, until string) []figure {
 	if len(cases) == 0 {
 		return nil
 	}
+	cases, heads := f.byLink(cases)
 	u := rateUnitFor(least(f.g, metricName), greatest(f.g, metricName))
 	if metricName == results.MetricRequests {
 		u = unit{"requests/s", 1}
@@ -161,8 +171,12 @@ func (f figureMaker) rate(name, metricName, title, until string) []figure {
 		if iops, ok := metric(c, results.MetricIOPS); ok && metricName == results.MetricAccepted {
 			text += " · " + formatCount(int64(math.Round(iops.Median))) + " writes/s"
 		}
+		name, head := label(c), heads[c]
+		if heads != nil {
+			name = labelWithoutLink(c)
+		}
 		b.Bars = append(b.Bars, bar{
-			Label: label(c), Look: caseLook(c), Segments: []segment{{Value: m.Median / u.Size}},
+			Label: name, Head: head, Look: caseLook(c), Segments: []segment{{Value: m.Median / u.Size}},
 			Low: m.Low / u.Size, High: m.High / u.Size, Text: text,
 		})
 		data.Rows = append(data.Rows, []cell{{Text: label(c)}, {Text: u.scaled(m.Median)}, {Text: u.scaled(m.Low)}, {Text: u.scaled(m.High)}, {Text: fmt.Sprint(c.Trials)}})
@@ -175,6 +189,45 @@ func (f figureMaker) rate(name, metricName, title, until string) []figure {
 		out = append(out, f.figure(name+"-log", title+" on a log axis: "+f.spread(cases, metricName), "The same on a log axis, since the smallest bars vanish. "+how, cases, data, logged))
 	}
 	return out
+}
+
+// byLink puts cases in the order of their links where there are several with several cases each, and gives the first of each
+// link a heading. Other cases stay as they are, without headings.
+func (f figureMaker) byLink(cases []*results.CaseSummary) ([]*results.CaseSummary, map[*results.CaseSummary]string) {
+	var order []string
+	by := map[string][]*results.CaseSummary{}
+	for _, c := range cases {
+		link := linkWords(c.Params)
+		if by[link] == nil {
+			order = append(order, link)
+		}
+		by[link] = append(by[link], c)
+	}
+	if len(order) < 2 || f.g.Kind != results.Transfer {
+		return cases, nil
+	}
+	var sorted []*results.CaseSummary
+	heads := map[*results.CaseSummary]string{}
+	for _, link := range order {
+		if len(by[link]) < 2 {
+			return cases, nil
+		}
+		heads[by[link][0]] = link
+		if use := f.g.linkUse(by[link]...); use != "" {
+			heads[by[link][0]] += ": used " + use
+		}
+		sorted = append(sorted, by[link]...)
+	}
+	return sorted, heads
+}
+
+// labelWithoutLink is a case's label where its link stands above it.
+func labelWithoutLink(c *results.CaseSummary) string {
+	parts := slices.DeleteFunc(strings.Split(label(c), ", "), func(part string) bool { return part == linkWords(c.Params) })
+	if len(parts) == 0 {
+		return c.Params.Path
+	}
+	return strings.Join(parts, ", ")
 }
 
 // figure puts a figure together, with its words.
@@ -213,6 +266,17 @@ func (f figureMaker) found(metricName, neutral string) string {
 	}
 	if !ok || len(pairs) == 0 {
 		return neutral + ": " + f.spread(f.having(metricName), metricName)
+	}
+	if isRate(metricName) {
+		free, links, filling := unbound(pairs)
+		if len(free) == 0 {
+			return sentence(f.g.theLinks(filling...)) + ", whatever the path"
+		}
+		if len(links) > 0 {
+			rest := f
+			rest.g.Pairs = free
+			return rest.found(metricName, neutral) + "; over " + joinWords(links) + " it is the link's"
+		}
 	}
 	if len(pairs) == 1 {
 		p := pairs[0]
@@ -274,6 +338,21 @@ func (f figureMaker) found(metricName, neutral string) string {
 	return fmt.Sprintf("%s: from %s (%s) to %s times the baseline (%s)", what, low, label(backed[0].Case), high, label(backed[len(backed)-1].Case))
 }
 
+// unbound lists the pairs that did not both fill their link, the links that others did, and the cases of those.
+func unbound(pairs []pair) (free []pair, links []string, filling []*results.CaseSummary) {
+	for _, p := range pairs {
+		if !p.linkBound() {
+			free = append(free, p)
+			continue
+		}
+		filling = append(filling, p.Baseline, p.Case)
+		if link := linkWords(p.Case.Params); !slices.Contains(links, link) {
+			links = append(links, link)
+		}
+	}
+	return free, links, filling
+}
+
 // sentenceUnlessName makes the first letter a capital, but not a path's: sendfile is a name.
 func sentenceUnlessName(text string, subject phrase) string {
 	if subject.plural {
@@ -333,7 +412,8 @@ func (f figureMaker) cpu() []figure {
 	}}
 	ns := func(v float64) string { return significant(v, 4) }
 	var cases []*results.CaseSummary
-	for _, c := range f.g.measured() {
+	all, heads := f.byLink(f.g.measured())
+	for _, c := range all {
 		first := true
 		for _, s := range sides {
 			total, ok := metric(c, s.total)
@@ -341,6 +421,12 @@ func (f figureMaker) cpu() []figure {
 				continue
 			}
 			row := bar{Label: label(c), Look: caseLook(c), Low: total.Low, High: total.High, Text: ns(total.Median), Gap: first && len(sides) > 1}
+			if heads != nil {
+				row.Label = labelWithoutLink(c)
+				if first {
+					row.Head = heads[c]
+				}
+			}
 			if len(sides) > 1 {
 				row.Label += ", " + s.name
 			}
@@ -389,15 +475,82 @@ func (f figureMaker) sweeps() []figure {
 		metrics[0].name, metrics[0].metric, metrics[0].title, metrics[0].axis = "sweep-latency-", results.MetricFetchP50, "Median fetch time", "median fetch time"
 	}
 	for _, m := range metrics {
-		if fig, ok := f.sweep(m.name+f.slug, m.metric, m.title, m.axis); ok {
+		out = append(out, f.sweep(m.name+f.slug, m.metric, m.title, m.axis)...)
+	}
+	return out
+}
+
+// sweep draws one metric against the chunk size. Where more than the path and the state of the cache tells cases apart, each
+// combination of the rest gets a panel; where those would be too many, each value of the first gets a chart.
+func (f figureMaker) sweep(name, metricName, title, axis string) []figure {
+	cases := f.having(metricName)
+	vary := varying(cases)
+	var apart []dimension // what sets panels apart
+	for _, d := range dimensions() {
+		if vary[d.name] && d.name != "path" && d.name != "chunk" {
+			apart = append(apart, d)
+		}
+	}
+	if !slices.ContainsFunc(apart, func(d dimension) bool { return d.name != "cache" && d.name != "loop" }) && curvesOf(cases) <= mostCurves {
+		apart = nil
+	}
+	pieces := []piece{{cases: cases}}
+	if panels := panelsOf(cases, apart); len(panels) > mostPanels {
+		pieces = nil
+		for _, p := range panelsOf(cases, apart[:1]) {
+			pieces = append(pieces, piece{cases: p.cases, suffix: "-" + fileWord(p.title)})
+		}
+		apart = apart[1:]
+	}
+	var out []figure
+	for _, p := range pieces {
+		if fig, ok := f.sweepOf(name+p.suffix, metricName, title, axis, p.cases, apart); ok {
 			out = append(out, fig)
 		}
 	}
 	return out
 }
 
-func (f figureMaker) sweep(name, metricName, title, axis string) (figure, bool) {
-	cases := f.having(metricName)
+// mostPanels is how many panels a chart can hold and still be taken in.
+const mostPanels = 6
+
+// casePanel is what one panel is about.
+type casePanel struct {
+	title string
+	cases []*results.CaseSummary
+}
+
+// panelsOf sorts cases by what the dimensions say of them.
+func panelsOf(cases []*results.CaseSummary, apart []dimension) []casePanel {
+	var out []casePanel
+	for _, c := range cases {
+		var words []string
+		for _, d := range apart {
+			if v := d.words(c.Params); v != "" {
+				words = append(words, v)
+			}
+		}
+		title := strings.Join(words, ", ")
+		at := slices.IndexFunc(out, func(p casePanel) bool { return p.title == title })
+		if at < 0 {
+			at = len(out)
+			out = append(out, casePanel{title: title})
+		}
+		out[at].cases = append(out[at].cases, c)
+	}
+	return out
+}
+
+// curvesOf counts the curves that cases make over their chunk sizes.
+func curvesOf(cases []*results.CaseSummary) int {
+	seen := map[results.Params]bool{}
+	for _, c := range cases {
+		seen[withoutChunk(c.Params)] = true
+	}
+	return len(seen)
+}
+
+func (f figureMaker) sweepOf(name, metricName, title, axis string, cases []*results.CaseSummary, apart []dimension) (figure, bool) {
 	u := unit{"ns/KiB", 1}
 	format := plainNumber
 	switch metricName {
@@ -408,91 +561,162 @@ func (f figureMaker) sweep(name, metricName, title, axis string) (figure, bool) 
 		u = unit{"ns", 1}
 		format = formatTick
 	}
-	b := curveBody{XLabel: "chunk (log axis)", YLabel: axis + " (log axis)", XLog: true}
-	b.YTicks = func(most int) plot.Ticker { return logTicks(format, most) }
 	data := table{Caption: title + " by chunk size", Columns: []column{
 		{Head: "path"}, {Head: "chunk", Numeric: true}, {Head: "median", Unit: u.Name, Numeric: true},
 		{Head: "low", Unit: u.Name, Numeric: true}, {Head: "high", Unit: u.Name, Numeric: true},
 	}}
-	byKey := map[string]int{}
 	var chunks []int64
-	vary := varying(cases)
 	for _, c := range cases {
-		if c.Params.ChunkBytes <= 0 {
-			continue
-		}
-		key := c.Params
-		key.ChunkBytes = 0
-		id := fmt.Sprint(key)
-		at, ok := byKey[id]
-		if !ok {
-			at = len(b.Curves)
-			byKey[id] = at
-			text := c.Params.Path
-			for _, d := range dimensions() {
-				if d.name != "path" && d.name != "chunk" && vary[d.name] {
-					text += ", " + d.of(c.Params)
-				}
-			}
-			b.Curves = append(b.Curves, curve{Label: text, Look: caseLook(c)})
-		}
-		m, _ := metric(c, metricName)
-		b.Curves[at].Points = append(b.Curves[at].Points, point{Mark: true, X: float64(c.Params.ChunkBytes), Y: m.Median / u.Size, Low: m.Low / u.Size, High: m.High / u.Size})
-		if !slices.Contains(chunks, c.Params.ChunkBytes) {
-			chunks = append(chunks, c.Params.ChunkBytes)
+		if n := c.Params.ChunkBytes; n > 0 && !slices.Contains(chunks, n) {
+			chunks = append(chunks, n)
 		}
 	}
 	if len(chunks) < 3 {
 		return figure{}, false
 	}
 	slices.Sort(chunks)
-	for i := range b.Curves {
-		pts := b.Curves[i].Points
-		slices.SortFunc(pts, func(a, b point) int { return cmp.Compare(a.X, b.X) })
-		for _, pt := range pts {
-			data.Rows = append(data.Rows, []cell{{Text: b.Curves[i].Label}, {Text: formatBytes(int64(pt.X))}, {Text: significant(pt.Y, 4)}, {Text: significant(pt.Low, 4)}, {Text: significant(pt.High, 4)}})
-		}
-	}
-	b.XTicks = chunkTicks(chunks)
-	headline := title + " by chunk size: " + f.spread(cases, metricName)
 	w, _ := word(metricName)
+	sweeps := f.sweepsAmong(cases)
+	var panels []panel
+	var all []curve
+	for _, p := range panelsOf(cases, apart) {
+		b := curveBody{XLabel: "chunk (log axis)", YLabel: axis + " (log axis)", XLog: true, XTicks: chunkTicks(chunks)}
+		b.YTicks = func(most int) plot.Ticker { return logTicks(format, most) }
+		byKey := map[results.Params]int{}
+		vary := varying(p.cases)
+		for _, c := range p.cases {
+			if c.Params.ChunkBytes <= 0 {
+				continue
+			}
+			at, ok := byKey[withoutChunk(c.Params)]
+			if !ok {
+				at = len(b.Curves)
+				byKey[withoutChunk(c.Params)] = at
+				text := c.Params.Path
+				for _, d := range dimensions() {
+					if d.name != "path" && d.name != "chunk" && vary[d.name] {
+						text += ", " + d.words(c.Params)
+					}
+				}
+				b.Curves = append(b.Curves, curve{Label: text, Look: caseLook(c)})
+			}
+			m, _ := metric(c, metricName)
+			b.Curves[at].Points = append(b.Curves[at].Points, point{Mark: true, X: float64(c.Params.ChunkBytes), Y: m.Median / u.Size, Low: m.Low / u.Size, High: m.High / u.Size})
+		}
+		for i := range b.Curves {
+			pts := b.Curves[i].Points
+			slices.SortFunc(pts, func(a, b point) int { return cmp.Compare(a.X, b.X) })
+			name := b.Curves[i].Label
+			if p.title != "" {
+				name += ", " + p.title
+			}
+			for _, pt := range pts {
+				data.Rows = append(data.Rows, []cell{{Text: name}, {Text: formatBytes(int64(pt.X))}, {Text: significant(pt.Y, 4)}, {Text: significant(pt.Low, 4)}, {Text: significant(pt.High, 4)}})
+			}
+		}
+		for _, sw := range sweeps {
+			pay, ok := sw.payoff(w)
+			at, here := byKey[withoutChunk(sw.pairs[0].Case.Params)]
+			if !ok || !here || pay.Chunk == 0 {
+				continue
+			}
+			b.Curves[at].Ring = float64(pay.Chunk)
+			if len(sweeps) == 1 {
+				b.Line = float64(pay.Chunk)
+				b.Note = fmt.Sprintf("pays from %s on", formatBytes(pay.Chunk))
+				if pay.Chunk == pay.Sizes[len(pay.Sizes)-1] {
+					b.Note = "pays at " + formatBytes(pay.Chunk)
+				}
+			}
+		}
+		all = append(all, b.Curves...)
+		panels = append(panels, panel{Title: p.title, curveBody: b})
+	}
+	headline := sweepTitle(w, sweeps)
+	if headline == "" {
+		headline = title + " by chunk size: " + f.spread(cases, metricName)
+	}
+	how := fmt.Sprintf("%s against chunk size, both axes logarithmic: medians, bands are %s; a ring marks the chunk from which on a path is shown to beat its baseline at every size measured.", title, confidence(cases, metricName))
+	if len(panels) == 1 && panels[0].Title == "" {
+		return f.figure(name, headline, how, cases, data, panels[0].curveBody), true
+	}
+	for i := range panels {
+		panels[i].Like = all
+	}
+	return f.figure(name, headline, how+" The axes of all panels are the same.", cases, data, panelBody{panels}), true
+}
+
+// sweepsAmong lists the group's sweeps whose cases are among those.
+func (f figureMaker) sweepsAmong(cases []*results.CaseSummary) []sweep {
 	sweeps, _ := sweepsOf(f.g)
-	for i, sw := range sweeps {
+	return slices.DeleteFunc(sweeps, func(sw sweep) bool { return !slices.Contains(cases, sw.pairs[0].Case) })
+}
+
+// sweepTitle says where paths beat their baseline: from which size on where there is one sweep, else at how many of the
+// points. It is empty where nothing was swept.
+func sweepTitle(w wording, sweeps []sweep) string {
+	type score struct {
+		subject      string
+		better, size int
+	}
+	var scores []score
+	var filling []*results.CaseSummary
+	object, objects, filled := "", 0, 0
+	for _, sw := range sweeps {
 		pay, ok := sw.payoff(w)
 		if !ok {
 			continue
 		}
-		what := w.What
-		if i == 0 {
-			switch {
-			case pay.Chunk > 0 && pay.Chunk == pay.Sizes[0]:
-				headline = fmt.Sprintf("In %s, %s beats %s at every chunk size measured", what, sw.subject.text, sw.object.text)
-			case pay.Chunk == pay.Sizes[len(pay.Sizes)-1]:
-				headline = fmt.Sprintf("In %s, %s beats %s at the largest chunk size measured", what, sw.subject.text, sw.object.text)
-			case pay.Chunk > 0:
-				headline = fmt.Sprintf("In %s, %s beats %s from %s chunks on", what, sw.subject.text, sw.object.text, formatBytes(pay.Chunk))
-			default:
-				headline = fmt.Sprintf("In %s, there is no chunk size from which on %s beats %s", what, sw.subject.text, sw.object.text)
-			}
+		filled += len(pay.Link)
+		if len(pay.Link) > 0 {
+			filling = append(filling, sw.cases()...)
 		}
-		if pay.Chunk == 0 {
-			continue
+		if sw.object.text != object {
+			object = sw.object.text
+			objects++
 		}
-		key := sw.pairs[0].Case.Params
-		key.ChunkBytes = 0
-		if at, ok := byKey[fmt.Sprint(key)]; ok {
-			b.Curves[at].Ring = float64(pay.Chunk)
+		at := slices.IndexFunc(scores, func(s score) bool { return s.subject == sw.subject.text })
+		if at < 0 {
+			at = len(scores)
+			scores = append(scores, score{subject: sw.subject.text})
 		}
-		if len(sweeps) == 1 {
-			b.Line = float64(pay.Chunk)
-			b.Note = fmt.Sprintf("pays from %s on", formatBytes(pay.Chunk))
-			if pay.Chunk == pay.Sizes[len(pay.Sizes)-1] {
-				b.Note = "pays at " + formatBytes(pay.Chunk)
-			}
-		}
+		scores[at].better += len(pay.Better)
+		scores[at].size += len(pay.Sizes)
 	}
-	how := fmt.Sprintf("%s against chunk size, both axes logarithmic: medians, bands are %s; a ring marks the chunk from which on a path is shown to beat its baseline at every size measured.", title, confidence(cases, metricName))
-	return f.figure(name, headline, how, cases, data, b), true
+	points := 0
+	for _, s := range scores {
+		points += s.size
+	}
+	switch {
+	case len(scores) == 0:
+		return ""
+	case points == 0:
+		return sentence(sweeps[0].group.theLinks(filling...)) + ", whatever the path and the chunk"
+	case len(sweeps) == 1:
+		sw := sweeps[0]
+		pay, _ := sw.payoff(w)
+		switch where := pay.where(); {
+		case pay.Chunk > 0:
+			return fmt.Sprintf("In %s, %s beats %s %s", w.What, sw.subject.text, sw.object.text, where)
+		}
+		return fmt.Sprintf("In %s, there is no chunk size from which on %s beats %s", w.What, sw.subject.text, sw.object.text)
+	}
+	if objects > 1 {
+		object = "its baseline"
+	}
+	var parts []string
+	better := 0
+	for _, s := range scores {
+		better += s.better
+		parts = append(parts, fmt.Sprintf("%s at %d of %d", s.subject, s.better, s.size))
+	}
+	if better == 0 {
+		return fmt.Sprintf("In %s, no path is shown to beat %s at any of the %d points", w.What, object, points)
+	}
+	if len(parts) > 4 {
+		parts = append(parts[:4:4], fmt.Sprintf("and %d more paths", len(scores)-4))
+	}
+	return fmt.Sprintf("Points at which a path beats %s in %s: %s", object, w.What, strings.Join(parts, ", "))
 }
 
 // chunkTicks labels about six of the chunk sizes and marks the others.
@@ -687,7 +911,11 @@ func (f figureMaker) percentiles(name, key, what string, p piece) []figure {
 	if len(b.Curves) == 0 {
 		return nil
 	}
-	how := "Time of " + what + ": the merged distribution of all counted trials; a curve ends where the count no longer supports a percentile." + p.note
+	lumps := ""
+	if key == "op" {
+		lumps = lumpyNote(cases)
+	}
+	how := "Time of " + what + ": the merged distribution of all counted trials; a curve ends where the count no longer supports a percentile." + p.note + lumps
 	return []figure{f.figure(name, f.latencyTitle(key, what, cases), how, cases, data, b)}
 }
 
@@ -782,7 +1010,11 @@ func (f figureMaker) distribution(name, key, what string, p piece) []figure {
 		return nil
 	}
 	title := f.medianTitle(key, what, cases)
-	how := "Distribution of the time of " + what + ", each scaled to its own peak; the solid line is the median, the dashed one the 99th percentile." + p.note
+	lumps := ""
+	if key == "op" {
+		lumps = lumpyNote(cases)
+	}
+	how := "Distribution of the time of " + what + ", each scaled to its own peak; the solid line is the median, the dashed one the 99th percentile." + p.note + lumps
 	return []figure{f.figure(name, title, how, cases, data, b)}
 }
 

@@ -17,7 +17,139 @@ func csvHeader() []string {
 		"path", "chunk_bytes", "cache", "link", "receiver", "streams", "workload", "loop", "load_share",
 		"pattern", "method", "sync", "sync_call", "draw", "block_bytes", "depth", "file_bytes",
 		"metric", "median", "low", "high", "confidence", "trials", "unavailable",
+		"source", "link_options", "so_sndbuf_bytes", "so_rcvbuf_bytes", "nodelay", "cork", "congestion",
 	}
+}
+
+// csvRow is one row before it is written.
+type csvRow struct {
+	id, label, status string
+	kind              results.Kind
+	params            results.Params
+	metric            string
+	median, low, high string
+	confidence        string
+	trials            string
+	why               string // there is no number
+}
+
+// fields are a row's texts in the order of csvHeader.
+func (r csvRow) fields(s *results.Summary) []string {
+	p := r.params
+	whole := func(n int64) string {
+		if n == 0 {
+			return ""
+		}
+		return strconv.FormatInt(n, 10)
+	}
+	share := ""
+	if p.LoadShare != 0 {
+		share = csvNumber(p.LoadShare)
+	}
+	return []string{
+		s.Run.ID, s.Run.Scenario, r.id, string(r.kind), r.label, r.status,
+		p.Path, whole(p.ChunkBytes), p.Cache, p.Link, p.Receiver, whole(int64(p.Streams)), p.Workload, p.Loop, share,
+		p.Pattern, p.Method, p.Sync, p.SyncCall, p.Draw, whole(p.BlockBytes), whole(int64(p.Depth)), whole(p.FileBytes),
+		r.metric, r.median, r.low, r.high, r.confidence, r.trials, r.why,
+		p.Source, p.LinkOptions, whole(p.SoSndbufBytes), whole(p.SoRcvbufBytes), p.Nodelay, p.Cork, p.Congestion,
+	}
+}
+
+func csvNumber(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
+
+// csvInt is a number, or nothing where there is none.
+func csvInt(v measured.Int) string {
+	n, ok := v.Get()
+	if !ok {
+		return ""
+	}
+	return strconv.FormatInt(n, 10)
+}
+
+// csvFloat is a number, or nothing where there is none.
+func csvFloat(v measured.Float) string {
+	n, ok := v.Get()
+	if !ok {
+		return ""
+	}
+	return csvNumber(n)
+}
+
+// caseRows writes the rows of one case.
+func caseRows(out *csv.Writer, s *results.Summary, c *results.CaseSummary) error {
+	lead := csvRow{id: c.ID, label: c.Label, status: string(c.Status), kind: c.Kind, params: c.Params, trials: strconv.Itoa(c.Trials)}
+	if c.Status != results.CaseMeasured {
+		lead.why = c.Reason
+		if lead.why == "" {
+			lead.why = "no reason was recorded"
+		}
+		return out.Write(lead.fields(s))
+	}
+	var rows []csvRow
+	add := func(metric, median, why string) *csvRow {
+		row := lead
+		row.metric, row.median, row.why = metric, median, why
+		rows = append(rows, row)
+		return &rows[len(rows)-1]
+	}
+	for _, name := range metricsOf(c) {
+		m := c.Metrics[name]
+		if why := m.Why(); why != "" {
+			add(name, "", why)
+			continue
+		}
+		row := add(name, csvNumber(m.Median), "")
+		row.low, row.high, row.confidence = csvNumber(m.Low), csvNumber(m.High), csvNumber(m.Confidence)
+	}
+	for _, of := range sortedKeys(c.LatencyNS) {
+		l := c.LatencyNS[of]
+		for _, v := range []struct {
+			name  string
+			value measured.Int
+		}{
+			{"p50", l.P50}, {"p90", l.P90}, {"p99", l.P99}, {"p99_9", l.P999}, {"p99_99", l.P9999}, {"max", l.Max},
+			{"count", measured.Known(l.Count)},
+		} {
+			add("latency_ns."+of+"."+v.name, csvInt(v.value), v.value.Why())
+		}
+	}
+	if v, ok := c.Evidence.BusyShare["link"]; ok && onLink(c) {
+		add("evidence.busy_share.link", csvFloat(v), v.Why())
+	}
+	for _, side := range sortedKeys(c.Evidence.Sides) {
+		e := c.Evidence.Sides[side]
+		at := "evidence.sides." + side + "."
+		for i, v := range hardwareReadings(e) {
+			if v.Why() != "not recorded" { // as in the first records
+				add(at+[]string{"cycles_per_kib", "instructions_per_kib", "cache_misses_per_kib"}[i], csvFloat(v), v.Why())
+			}
+		}
+		if e.TCP == nil {
+			continue
+		}
+		for _, v := range []struct {
+			name  string
+			value measured.Int
+		}{
+			{"retransmits", e.TCP.Retransmits}, {"rtt_ns", e.TCP.RTTNS}, {"min_rtt_ns", e.TCP.MinRTTNS},
+			{"delivery_bytes_per_second", e.TCP.DeliveryBytesPerSecond}, {"segment_bytes", e.TCP.SegmentBytes}, {"header_bytes", e.TCP.HeaderBytes},
+			{"congestion_window_segments", e.TCP.CwndSegments}, {"busy_ns", e.TCP.BusyNS},
+			{"receive_window_limited_ns", e.TCP.WindowLimitedNS}, {"send_buffer_limited_ns", e.TCP.SndbufLimitedNS},
+		} {
+			add(at+"tcp."+v.name, csvInt(v.value), v.value.Why())
+		}
+	}
+	for _, name := range sortedKeys(c.Evidence.Settings) {
+		if n, ok := countOf(c, name); ok && counted(name) && n.low == n.high && !n.more {
+			add("evidence.settings."+name, csvInt(measured.Known(n.low)), "")
+		}
+	}
+	for _, row := range rows {
+		if err := out.Write(row.fields(s)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // metricNames lists the metrics that copylab knows, in the order in which files show them.
@@ -26,7 +158,7 @@ func metricNames() []string {
 		results.MetricThroughput,
 		results.MetricSenderCPU, results.MetricSenderUser, results.MetricSenderSystem,
 		results.MetricReceiverCPU, results.MetricReceiverUser, results.MetricReceiverSystem,
-		results.MetricMachineCPU,
+		results.MetricMachineCPU, results.MetricPeerCPU,
 		results.MetricRequests, results.MetricOffered, results.MetricFetchP50, results.MetricFetchP99,
 		results.MetricIOPS, results.MetricAccepted, results.MetricDurable,
 		results.MetricDeviceWrites, results.MetricDeviceSettled, results.MetricFlushes,
@@ -57,68 +189,19 @@ func writeCSV(w io.Writer, s *results.Summary) error {
 	if err := out.Write(csvHeader()); err != nil {
 		return err
 	}
-	number := func(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
-	whole := func(n int64) string {
-		if n == 0 {
-			return ""
-		}
-		return strconv.FormatInt(n, 10)
-	}
 	for i := range s.Cases {
-		c := &s.Cases[i]
-		p := c.Params
-		share := ""
-		if p.LoadShare != 0 {
-			share = number(p.LoadShare)
+		if err := caseRows(out, s, &s.Cases[i]); err != nil {
+			return err
 		}
-		lead := []string{
-			s.Run.ID, s.Run.Scenario, c.ID, string(c.Kind), c.Label, string(c.Status),
-			p.Path, whole(p.ChunkBytes), p.Cache, p.Link, p.Receiver, whole(int64(p.Streams)), p.Workload, p.Loop, share,
-			p.Pattern, p.Method, p.Sync, p.SyncCall, p.Draw, whole(p.BlockBytes), whole(int64(p.Depth)), whole(p.FileBytes),
-		}
-		trials := strconv.Itoa(c.Trials)
-		row := func(metric, median, low, high, confidence, unavailable string) error {
-			return out.Write(append(slices.Clone(lead), metric, median, low, high, confidence, trials, unavailable))
-		}
-		if c.Status != results.CaseMeasured {
-			reason := c.Reason
-			if reason == "" {
-				reason = "no reason was recorded"
-			}
-			if err := row("", "", "", "", "", reason); err != nil {
+	}
+	for _, c := range s.Crossovers {
+		for _, end := range []struct {
+			name string
+			size measured.Int
+		}{{"not_up_to_bytes", c.NotUpToBytes}, {"from_bytes", c.FromBytes}} {
+			row := csvRow{label: c.Label, kind: results.Transfer, params: c.Params, metric: "crossover." + c.Metric + "." + end.name, median: csvInt(end.size), why: end.size.Why()}
+			if err := out.Write(row.fields(s)); err != nil {
 				return err
-			}
-			continue
-		}
-		for _, name := range metricsOf(c) {
-			m := c.Metrics[name]
-			var err error
-			if why := m.Why(); why != "" {
-				err = row(name, "", "", "", "", why)
-			} else {
-				err = row(name, number(m.Median), number(m.Low), number(m.High), number(m.Confidence), "")
-			}
-			if err != nil {
-				return err
-			}
-		}
-		for _, of := range sortedKeys(c.LatencyNS) {
-			l := c.LatencyNS[of]
-			for _, v := range []struct {
-				name  string
-				value measured.Int
-			}{
-				{"p50", l.P50}, {"p90", l.P90}, {"p99", l.P99}, {"p99_9", l.P999}, {"p99_99", l.P9999}, {"max", l.Max},
-				{"count", measured.Known(l.Count)},
-			} {
-				n, ok := v.value.Get()
-				text := strconv.FormatInt(n, 10)
-				if !ok {
-					text = ""
-				}
-				if err := row("latency_ns."+of+"."+v.name, text, "", "", "", v.value.Why()); err != nil {
-					return err
-				}
 			}
 		}
 	}

@@ -36,6 +36,17 @@ type curveBody struct {
 	// Line is an X at which a vertical line stands, and Note what it means.
 	Line float64
 	Note string
+	// Level is a Y at which a horizontal line stands; 0 for none.
+	Level    float64
+	Whiskers bool    // intervals are whiskers, not bands
+	Shades   []shade // ranges of X
+	Like     []curve // drawn elsewhere, over the same axes
+}
+
+// shade is a range of X in the colour of what it is about.
+type shade struct {
+	Low, High float64
+	Look      look
 }
 
 func (b curveBody) height(width vg.Length) vg.Length {
@@ -56,11 +67,18 @@ func (b curveBody) endLabels(width vg.Length) (lines [][]string, widest vg.Lengt
 	return lines, widest
 }
 
-func (b curveBody) draw(c draw.Canvas) {
+func (b curveBody) draw(c draw.Canvas) { b.plot(c) }
+
+// plot draws the curves and returns the axes with the canvas that they span.
+func (b curveBody) plot(c draw.Canvas) (*plot.Plot, draw.Canvas) {
 	labels, room := b.endLabels(c.Max.X - c.Min.X)
 	// The Y axis is named above itself: there it can be read without turning the head.
-	c.FillText(textStyle(textSize, muted, false, draw.XLeft, draw.YTop), vg.Point{X: c.Min.X, Y: c.Max.Y}, b.YLabel)
-	top := textSize * 1.6
+	name := textStyle(textSize, muted, false, draw.XLeft, draw.YTop)
+	lines := fit(name, b.YLabel, c.Max.X-c.Min.X)
+	top := textSize * (0.35 + 1.25*vg.Length(len(lines)))
+	for i, l := range lines {
+		c.FillText(name, vg.Point{X: c.Min.X, Y: c.Max.Y - textSize*1.25*vg.Length(i)}, l)
+	}
 	if b.Note != "" {
 		top += 13
 	}
@@ -70,7 +88,7 @@ func (b curveBody) draw(c draw.Canvas) {
 	styleAxis(&p.X)
 	styleAxis(&p.Y)
 	p.X.Tick.Marker = b.XTicks
-	p.X.Padding, p.Y.Padding = 4, 4
+	p.X.Padding, p.Y.Padding = 4, 4-b.aside(0)
 	p.Y.Scale = plot.LogScale{}
 	if b.XLog {
 		p.X.Scale = plot.LogScale{}
@@ -80,14 +98,16 @@ func (b curveBody) draw(c draw.Canvas) {
 	p.Y.Tick.Marker = b.YTicks(int((inner.Max.Y - inner.Min.Y) / 22))
 	p.Add(horizontalGrid{}, curvePlotter{b})
 	p.Draw(inner)
-	b.label(c, p.DataCanvas(inner), p, labels)
+	data := p.DataCanvas(inner)
+	b.label(c, data, p, labels)
+	return p, data
 }
 
 // bounds sets the axes' ranges; every Y is positive by then.
 func (b curveBody) bounds(p *plot.Plot) {
 	p.X.Min, p.X.Max = math.Inf(1), math.Inf(-1)
 	p.Y.Min, p.Y.Max = math.Inf(1), math.Inf(-1)
-	for _, c := range b.Curves {
+	for _, c := range slices.Concat(b.Curves, b.Like) {
 		for _, pt := range c.Points {
 			p.X.Min, p.X.Max = min(p.X.Min, pt.X), max(p.X.Max, pt.X)
 			p.Y.Min, p.Y.Max = min(p.Y.Min, pt.Y), max(p.Y.Max, pt.Y)
@@ -98,6 +118,9 @@ func (b curveBody) bounds(p *plot.Plot) {
 				p.Y.Max = max(p.Y.Max, pt.High)
 			}
 		}
+	}
+	if b.Level > 0 {
+		p.Y.Min, p.Y.Max = min(p.Y.Min, b.Level), max(p.Y.Max, b.Level)
 	}
 	p.Y.Min, p.Y.Max = p.Y.Min/1.15, p.Y.Max*1.15
 	if p.Y.Max/p.Y.Min < 2.2 { // a log axis over less than a factor of two has hardly a tick
@@ -136,12 +159,28 @@ func roomy(a plot.Axis, width vg.Length) plot.Ticker {
 	return plot.ConstantTicks(ticks)
 }
 
+// aside is how far a curve is moved to the side, so that whiskers at one X don't lie over each other.
+func (b curveBody) aside(curve int) vg.Length {
+	if !b.Whiskers {
+		return 0
+	}
+	return 2.6 * (vg.Length(curve) - vg.Length(len(b.Curves)-1)/2)
+}
+
 // curvePlotter draws the curves with their intervals.
 type curvePlotter struct{ curveBody }
 
 // Plot implements plot.Plotter.
 func (b curvePlotter) Plot(c draw.Canvas, p *plot.Plot) {
 	trX, trY := p.Transforms(&c)
+	for _, s := range b.Shades {
+		c.SetColor(color.NRGBA{s.Look.Color.R, s.Look.Color.G, s.Look.Color.B, 0x2E})
+		c.Fill(vg.Rectangle{Min: vg.Point{X: trX(s.Low), Y: c.Min.Y}, Max: vg.Point{X: trX(s.High), Y: c.Max.Y}}.Path())
+	}
+	if b.Level > 0 {
+		y := trY(b.Level)
+		c.StrokeLine2(draw.LineStyle{Color: muted, Width: 1.2}, c.Min.X, y, c.Max.X, y)
+	}
 	if b.Line > 0 {
 		x := trX(b.Line)
 		c.StrokeLine2(draw.LineStyle{Color: muted, Width: 0.9, Dashes: []vg.Length{3, 3}}, x, c.Min.Y, x, c.Max.Y)
@@ -149,18 +188,30 @@ func (b curvePlotter) Plot(c draw.Canvas, p *plot.Plot) {
 		half := s.Width(b.Note) / 2
 		c.FillText(s, vg.Point{X: min(max(x, c.Min.X+half), c.Max.X-half), Y: c.Max.Y + 3}, b.Note)
 	}
-	for _, cv := range b.Curves {
+	for n, cv := range b.Curves {
 		var line, upper, lower []vg.Point
 		for _, pt := range cv.Points {
-			line = append(line, vg.Point{X: trX(pt.X), Y: trY(pt.Y)})
+			x := trX(pt.X) + b.aside(n)
+			line = append(line, vg.Point{X: x, Y: trY(pt.Y)})
 			if pt.Low > 0 && pt.High > 0 {
-				upper = append(upper, vg.Point{X: trX(pt.X), Y: trY(pt.High)})
-				lower = append(lower, vg.Point{X: trX(pt.X), Y: trY(pt.Low)})
+				upper = append(upper, vg.Point{X: x, Y: trY(pt.High)})
+				lower = append(lower, vg.Point{X: x, Y: trY(pt.Low)})
 			}
 		}
-		if len(upper) == len(line) && len(line) > 1 {
+		if b.Whiskers {
+			for i := range upper {
+				style := draw.LineStyle{Color: cv.Look.Color, Width: 1}
+				x := upper[i].X
+				c.StrokeLine2(style, x, lower[i].Y, x, upper[i].Y)
+				c.StrokeLine2(style, x-2.5, lower[i].Y, x+2.5, lower[i].Y)
+				c.StrokeLine2(style, x-2.5, upper[i].Y, x+2.5, upper[i].Y)
+			}
+		} else if len(upper) == len(line) && len(line) > 1 {
 			slices.Reverse(lower)
 			c.FillPolygon(color.NRGBA{cv.Look.Color.R, cv.Look.Color.G, cv.Look.Color.B, 0x40}, append(upper, lower...))
+		}
+		if cv.Look.Color == yellow { // on white paper it needs an edge
+			c.StrokeLines(draw.LineStyle{Color: muted, Width: 3, Dashes: cv.Look.Texture.dashes()}, line)
 		}
 		c.StrokeLines(draw.LineStyle{Color: cv.Look.Color, Width: 1.8, Dashes: cv.Look.Texture.dashes()}, line)
 		for i, at := range line {
@@ -216,7 +267,7 @@ func (b curveBody) label(c, data draw.Canvas, p *plot.Plot, labels [][]string) {
 	for _, pl := range places {
 		cv := b.Curves[pl.curve]
 		last := cv.Points[len(cv.Points)-1]
-		from := vg.Point{X: trX(last.X) + 2, Y: pl.want}
+		from := vg.Point{X: trX(last.X) + 2 + b.aside(pl.curve), Y: pl.want}
 		c.StrokeLines(draw.LineStyle{Color: cv.Look.Color, Width: 0.9}, []vg.Point{from, {X: max(from.X, data.Max.X+3), Y: pl.want}, {X: x - 3, Y: pl.y}})
 		for i, l := range labels[pl.curve] {
 			y := pl.y + pl.h/2 - step*(vg.Length(i)+0.5)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"copylab/results"
+	"copylab/results/host"
 	"copylab/results/measured"
 )
 
@@ -24,7 +25,9 @@ type document struct {
 	Findings []string
 	Limits   []string
 	Missing  []string // cases without numbers
+	Links    []string // but loopback, for renderers without a section about the machine
 	Evidence []table
+	Remarks  []string // about evidence that could not be had
 	Warnings []string
 	Machine  []facts
 	ToolCost facts
@@ -80,11 +83,33 @@ const (
 	markSame   = "="
 	markNoisy  = "?"
 	markBetter = "★"
+	markLink   = "link"
 )
 
 // legend explains the marks.
 const legend = "Ratios are case / baseline, median of the pairs, with their interval. " +
 	"▲ higher, ▼ lower, = no difference shown, ? too noisy to say; ★ shown to be better than the baseline."
+
+// linkLegend explains one more, where it is used.
+const linkLegend = " link: both filled the link, whose rate this is."
+
+// legendOf explains the marks that a document's tables use; "" where they use none.
+func legendOf(tables []table) string {
+	marked, linked := false, false
+	for _, t := range tables {
+		marked = marked || t.Legend
+		for _, row := range t.Rows {
+			linked = linked || slices.ContainsFunc(row, func(c cell) bool { return strings.HasSuffix(c.Text, "] "+markLink) })
+		}
+	}
+	switch {
+	case linked:
+		return legend + linkLegend
+	case marked:
+		return legend
+	}
+	return ""
+}
 
 // ratioCell writes a comparison: "1.31 [1.28–1.35] ▲★".
 func ratioCell(c results.Comparison, higherBetter bool) cell {
@@ -112,14 +137,25 @@ func ratioCell(c results.Comparison, higherBetter bool) cell {
 	return out
 }
 
+// linkCell writes a comparison of rates of which both are their link's: it judges nothing.
+func linkCell(c results.Comparison) cell {
+	ratio, low, high := formatRatio(c.Ratio, c.Low, c.High)
+	return cell{Text: fmt.Sprintf("%s [%s–%s] %s", ratio, low, high, markLink), Tone: dimTone}
+}
+
 // note returns a cell that says that there is no number, and where the reason stands.
 func (t *table) note(why string) cell {
-	at := slices.Index(t.Notes, why)
+	return cell{Text: "n/a " + t.mark(why), Tone: dimTone}
+}
+
+// mark refers to a note: "[1]".
+func (t *table) mark(note string) string {
+	at := slices.Index(t.Notes, note)
 	if at < 0 {
 		at = len(t.Notes)
-		t.Notes = append(t.Notes, why)
+		t.Notes = append(t.Notes, note)
 	}
-	return cell{Text: fmt.Sprintf("n/a [%d]", at+1), Tone: dimTone}
+	return fmt.Sprintf("[%d]", at+1)
 }
 
 // newDocument arranges a summary.
@@ -141,6 +177,12 @@ func newDocument(s *results.Summary) document {
 	if d.Title == "" {
 		d.Title = s.Run.Scenario
 	}
+	for _, l := range linkFacts(s) {
+		d.Links = append(d.Links, l.Name+": "+l.Value)
+	}
+	if why := noHardware(s); why != "" {
+		d.Remarks = append(d.Remarks, why)
+	}
 	var subject []string
 	if !s.Run.Started.IsZero() {
 		subject = append(subject, s.Run.Started.UTC().Format("2006-01-02 15:04 UTC"))
@@ -149,6 +191,9 @@ func newDocument(s *results.Summary) document {
 		if v != "" && !strings.HasPrefix(v, "unavailable") {
 			subject = append(subject, v)
 		}
+	}
+	if p := s.Run.Peer; p != nil {
+		subject = append(subject, "to "+peerName(*p))
 	}
 	d.Subject = strings.Join(subject, " · ")
 	d.Method = fmt.Sprintf("Effort %s, seed %d, %s; %s.", s.Run.Effort, s.Run.Seed, plural(s.Run.Blocks, "counted block"), stopped(s.Run))
@@ -160,6 +205,20 @@ func newDocument(s *results.Summary) document {
 		d.Evidence = append(d.Evidence, evidenceTables(g)...)
 	}
 	return d
+}
+
+// peerName names the receivers' machine in one line.
+func peerName(h host.Host) string {
+	var parts []string
+	for _, v := range []string{h.Hostname, h.CPU.Model, h.Kernel} {
+		if v != "" && !strings.HasPrefix(v, "unavailable") {
+			parts = append(parts, v)
+		}
+	}
+	if len(parts) == 0 {
+		return "another host"
+	}
+	return strings.Join(parts, ", ")
 }
 
 // caption says what a group's table holds.
@@ -191,6 +250,8 @@ type measureColumn struct {
 	// latency columns: the distribution and the percentile's name
 	latency, percentile string
 	limit               bool
+	evidence            func(*results.CaseSummary) measured.Float // with format
+	format              func(float64) string
 }
 
 // resultTable lists a group's cases with their metrics and ratios.
@@ -202,6 +263,9 @@ func resultTable(g group) table {
 		t.Legend = t.Legend || c.ratio
 	}
 	for _, c := range g.Cases {
+		if g.Searched && c.Status == results.CaseNotReached {
+			continue // whether it would have been needed is not known; one line says how many there are
+		}
 		row := []cell{{Text: label(c)}}
 		for i, col := range columns {
 			switch {
@@ -210,8 +274,7 @@ func resultTable(g group) table {
 				if reason == "" {
 					reason = "no reason was recorded"
 				}
-				mark := t.note(string(c.Status) + ": " + reason)
-				row = append(row, mark)
+				row = append(row, t.note(string(c.Status)+": "+reason))
 			case c.Status != results.CaseMeasured:
 				row = append(row, cell{})
 			default:
@@ -228,6 +291,8 @@ func (t *table) cell(g group, c *results.CaseSummary, col measureColumn) cell {
 	switch {
 	case col.limit:
 		return cell{Text: c.Bottleneck}
+	case col.evidence != nil:
+		return valueCell(t, col.evidence(c), col.format)
 	case col.latency != "":
 		l, timed := c.LatencyNS[col.latency]
 		if !timed {
@@ -238,11 +303,18 @@ func (t *table) cell(g group, c *results.CaseSummary, col measureColumn) cell {
 		if !ok {
 			return t.note(v.Why())
 		}
-		return cell{Text: significant(float64(n)/col.unit.Size, 3)}
+		text := significant(float64(n)/col.unit.Size, 3)
+		if depth, ok := queued(c); ok && col.latency == "op" {
+			text += " " + t.mark(lumpy(depth))
+		}
+		return cell{Text: text}
 	case col.ratio:
 		w, _ := word(col.metric)
 		for _, p := range g.Pairs {
 			if cmp, ok := p.find(col.metric); ok && p.Case == c {
+				if isRate(col.metric) && p.linkBound() {
+					return linkCell(cmp)
+				}
 				return ratioCell(cmp, w.HigherBetter || col.metric == results.MetricIOPS)
 			}
 		}
@@ -320,6 +392,20 @@ func resultColumns(g group) []measureColumn {
 			out = append(out, measureColumn{column: column{Head: head, Unit: u.Name, Numeric: true, Spare: spare}, latency: of, percentile: name, unit: u})
 		}
 	}
+	evidence := func(head, unit string, spare int, format func(float64) string, of func(*results.CaseSummary) measured.Float, worth func(float64) bool) {
+		if slices.ContainsFunc(g.measured(), func(c *results.CaseSummary) bool { v, ok := of(c).Get(); return ok && worth(v) }) {
+			out = append(out, measureColumn{column: column{Head: head, Unit: unit, Numeric: true, Spare: spare}, evidence: of, format: format})
+		}
+	}
+	// network adds what a link and its connections, and the processor's counters, say of a transfer.
+	network := func() {
+		any := func(float64) bool { return true }
+		evidence("link used", "of rate", 6, shareOfOne, func(c *results.CaseSummary) measured.Float { return c.Evidence.BusyShare["link"] }, any)
+		evidence("sent again", "segments", 11, func(f float64) string { return formatCount(int64(f)) }, sentAgain, func(f float64) bool { return f > 0 })
+		digits := func(f float64) string { return significant(f, 3) }
+		evidence("sender cycles", "per KiB", 12, digits, func(c *results.CaseSummary) measured.Float { return c.Evidence.Sides["sender"].CyclesPerKiB }, any)
+		evidence("sender misses", "per KiB", 12, digits, func(c *results.CaseSummary) measured.Float { return c.Evidence.Sides["sender"].CacheMissesPerKiB }, any)
+	}
 	perKiB := unit{"ns/KiB", 1}
 	switch {
 	case g.Kind == results.Write:
@@ -356,6 +442,8 @@ func resultColumns(g group) []measureColumn {
 		add(results.MetricThroughput, "throughput", rateUnitFor(least(g, results.MetricThroughput), greatest(g, results.MetricThroughput)), 8)
 		add(results.MetricSenderCPU, "sender CPU", perKiB, 6)
 		ratio(results.MetricSenderCPU, 9)
+		add(results.MetricPeerCPU, "peer CPU", perKiB, 9)
+		network()
 	default:
 		add(results.MetricThroughput, "throughput", rateUnitFor(least(g, results.MetricThroughput), greatest(g, results.MetricThroughput)), 0)
 		spread(results.MetricThroughput, 4)
@@ -365,10 +453,25 @@ func resultColumns(g group) []measureColumn {
 		add(results.MetricReceiverCPU, "receiver CPU", perKiB, 3)
 		add(results.MetricMachineCPU, "machine CPU", perKiB, 5)
 		ratio(results.MetricMachineCPU, 9)
+		add(results.MetricPeerCPU, "peer CPU", perKiB, 6)
 		latency("op", "p50", "op p50", 8)
 		latency("op", "p99", "op p99", 8)
+		network()
 	}
 	return append(out, measureColumn{column: column{Head: "limited by", Spare: 7}, limit: true})
+}
+
+// sentAgain is how many segments a case's sender had to send again in a trial.
+func sentAgain(c *results.CaseSummary) measured.Float {
+	_, info := connection(c)
+	if info == nil {
+		return measured.Unavailable[float64]("no TCP_INFO was recorded")
+	}
+	n, ok := info.Retransmits.Get()
+	if !ok {
+		return measured.Unavailable[float64]("%s", info.Retransmits.Why())
+	}
+	return measured.Known(float64(n))
 }
 
 // greatest is the greatest median of a metric in a group.
@@ -425,7 +528,16 @@ func evidenceTables(g group) []table {
 	if len(sides.Rows) > 0 {
 		out = append(out, sides)
 	}
-	return append(out, busyTable(g, cases), cacheTable(g, cases))
+	for _, of := range []func(group, []*results.CaseSummary) (table, bool){hardwareTable, countsTable, tcpTable} {
+		if t, ok := of(g, cases); ok {
+			out = append(out, t)
+		}
+	}
+	out = append(out, busyTable(g, cases))
+	if fromMemory(cases[0].Params) {
+		return out // no file, no page cache, no disk
+	}
+	return append(out, cacheTable(g, cases))
 }
 
 // syscalls writes the system calls of a trial per chunk or block, with their source as a note.
@@ -480,12 +592,22 @@ func valueCell[N measured.Number](t *table, v measured.Value[N], format func(N) 
 // busyTable shows how busy everything was that could have been the limit.
 func busyTable(g group, cases []*results.CaseSummary) table {
 	t := table{Caption: g.Name + ": share of the timed span for which each was busy, and the limit it points to", Columns: []column{{Head: "case"}}}
-	names := []string{"sender", "receiver", "writer", "machine", "disk"}
+	names := []string{"sender", "receiver", "writer", "machine", "disk", "link"}
 	names = slices.DeleteFunc(names, func(name string) bool {
+		if name == "link" && !slices.ContainsFunc(cases, onLink) {
+			return true // nobody says what loopback can carry
+		}
+		if name == "disk" && fromMemory(cases[0].Params) {
+			return true
+		}
 		return !slices.ContainsFunc(cases, func(c *results.CaseSummary) bool { _, ok := c.Evidence.BusyShare[name]; return ok })
 	})
 	for _, name := range names {
-		t.Columns = append(t.Columns, column{Head: name, Unit: "busy", Numeric: true})
+		unit := "busy"
+		if name == "link" {
+			unit = "of its rate"
+		}
+		t.Columns = append(t.Columns, column{Head: name, Unit: unit, Numeric: true})
 	}
 	t.Columns = append(t.Columns, column{Head: "limited by"}, column{Head: "checked"})
 	for _, c := range cases {
@@ -620,6 +742,11 @@ func machine(s *results.Summary) []facts {
 		disk.Items = append(disk.Items, fact{"In memory", "this filesystem has no disk"})
 	}
 	out := []facts{system, cpu, disk}
+	for _, f := range []facts{{"Network", nicFacts(h)}, {"The receivers' machine", peerFacts(s)}, {"Links", linkFacts(s)}} {
+		if len(f.Items) > 0 {
+			out = append(out, f)
+		}
+	}
 	if len(h.Settings) > 0 {
 		settings := facts{Heading: "Kernel settings"}
 		for _, name := range sortedKeys(h.Settings) {
@@ -633,12 +760,16 @@ func machine(s *results.Summary) []facts {
 	return out
 }
 
+// mostValues is how many values of one setting are listed with their cases.
+const mostValues = 6
+
 // caseSettings lists what the kernel reported of the sockets and files of the cases, by value.
 func caseSettings(s *results.Summary) facts {
 	out := facts{Heading: "Sockets and files"}
 	type entry struct{ name, value string }
 	by := map[entry][]string{}
 	var order []entry
+	spans := map[string]span{}
 	cases := 0
 	for i := range s.Cases {
 		c := &s.Cases[i]
@@ -646,20 +777,42 @@ func caseSettings(s *results.Summary) facts {
 			cases++
 		}
 		for _, name := range sortedKeys(c.Evidence.Settings) {
+			if counted(name) {
+				continue // a table of the evidence has them
+			}
 			e := entry{name, c.Evidence.Settings[name]}
 			if by[e] == nil {
 				order = append(order, e)
 			}
 			by[e] = append(by[e], label(c))
+			if n, ok := countOf(c, name); ok {
+				if seen, also := spans[name]; also {
+					n = n.with(seen)
+				}
+				spans[name] = n
+			}
 		}
 	}
-	slices.SortStableFunc(order, func(a, b entry) int { return strings.Compare(a.name, b.name) })
+	different := map[string]int{}
 	for _, e := range order {
+		different[e.name]++
+	}
+	slices.SortStableFunc(order, func(a, b entry) int { return strings.Compare(a.name, b.name) })
+	told := ""
+	for _, e := range order {
+		// What the kernel adapts in each connection, such as a buffer's size, would fill the page.
+		if n, ok := spans[e.name]; ok && different[e.name] > mostValues {
+			if told != e.name {
+				out.Items = append(out.Items, fact{e.name, n.text(func(n int64) string { return strconv.FormatInt(n, 10) }) + ", not the same in all cases and trials"})
+			}
+			told = e.name
+			continue
+		}
 		value := e.value
 		switch {
 		case len(by[e]) == cases:
 		case len(by[e]) <= 3:
-			value += " (" + strings.Join(by[e], ", ") + ")"
+			value += " (" + strings.Join(slices.Compact(by[e]), ", ") + ")"
 		default:
 			value += fmt.Sprintf(" (%d of %d cases)", len(by[e]), cases)
 		}

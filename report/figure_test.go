@@ -47,6 +47,9 @@ func TestWhichChartsExist(t *testing.T) {
 		{"bars where no sweep is asked for", sweepSummary(t), []string{"throughput"}, []string{"throughput-transfers"}},
 		{"fetches", fetchSummary(t), []string{"throughput", "latency"}, []string{"requests-fetches", "latency-fetches", "distribution-fetches"}},
 		{"more cases than one chart holds", manySummary(t), []string{"latency"}, []string{"latency-transfers-part-1", "distribution-transfers-part-1", "latency-transfers-part-2", "distribution-transfers-part-2"}},
+		{"a sweep in panels, one for each number of streams", primitivesSummary(t), []string{"sweep"}, []string{"sweep-throughput-transfers", "sweep-cpu-transfers"}},
+		{"a search", crossoverSummary(t), []string{"sweep"}, []string{"crossover", "sweep-throughput-transfers", "sweep-cpu-transfers"}},
+		{"a search whose scenario asks for no chart", crossoverSummary(t), []string{}, nil},
 		{"nothing measured", stated(nil), allCharts(), nil},
 	} {
 		tt.s.Run.Charts = tt.charts
@@ -347,6 +350,16 @@ func series(f figure) string {
 				}
 				fmt.Fprintf(&b, "    %s %s [%s %s]\n", number(p.X), number(p.Y), number(p.Low), number(p.High))
 			}
+		}
+	case panelBody:
+		for _, p := range body.Panels {
+			fmt.Fprintf(&b, "  panel %s\n", p.Title)
+			b.WriteString(series(figure{Name: "  curves", body: p.curveBody}))
+		}
+	case laneBody:
+		b.WriteString(series(figure{Name: "  curves", body: body.curveBody}))
+		for _, l := range body.Lanes {
+			fmt.Fprintf(&b, "  lane %q: %s to %s, from %s\n", l.Text, number(l.Shade.Low), number(l.Shade.High), number(l.Pays))
 		}
 	case ridgeBody:
 		for _, r := range body.Ridges {

@@ -95,24 +95,28 @@ func unshown(p pair, verdict results.Verdict) string {
 }
 
 // unsaid says whether a pair's comparison would repeat another or say nothing of the case: a rate that is accepted and
-// durable at once, or the rate of an open loop, which is the one that was offered.
+// durable at once, the rate of an open loop, which is the one that was offered, or the rate of a link that both filled.
 func unsaid(p pair, metric string) bool {
-	return metric == results.MetricAccepted && sameAsDurable(p) || metric == results.MetricRequests && p.Case.Params.Loop == "open"
+	return metric == results.MetricAccepted && sameAsDurable(p) || metric == results.MetricRequests && p.Case.Params.Loop == "open" ||
+		isRate(metric) && p.linkBound()
 }
 
 // findings says in words what a summary's comparisons allow, and nothing more.
 func findings(s *results.Summary) []string {
-	var out []string
+	out := crossoverSentences(s)
 	for _, g := range groups(s) {
+		// What a search has answered is not said again, size by size.
+		g.Pairs = slices.DeleteFunc(slices.Clone(g.Pairs), func(p pair) bool { return searched(s, p) })
 		sweeps, rest := sweepsOf(g)
-		for _, sw := range sweeps {
-			out = append(out, sw.sentences()...)
+		for _, alike := range alikeSweeps(sweeps) {
+			out = append(out, sweepSentences(alike)...)
 		}
 		for _, p := range rest {
 			if text := pairSentence(g, p); text != "" {
 				out = append(out, text)
 			}
 		}
+		out = append(out, accounts(g)...)
 	}
 	return out
 }
@@ -147,6 +151,17 @@ func pairSentence(g group, p pair) string {
 	lead := ""
 	if len(conditions) > 0 {
 		lead = sentence(strings.Join(conditions, ", ")) + ": "
+	}
+	if p.linkBound() {
+		links := g.theLinks(p.Baseline, p.Case)
+		if lead == "" {
+			links = sentence(links)
+		}
+		text := lead + links + ", of " + subject.text + " as of " + object.text + "."
+		if len(claims) > 0 {
+			text = lead + links + "; " + subject.text + " " + joinClauses(claims) + "."
+		}
+		return strings.Join(append([]string{text}, others...), " ")
 	}
 	var text string
 	if len(claims) > 0 {
@@ -277,7 +292,8 @@ func sweepsOf(g group) (sweeps []sweep, rest []pair) {
 type payoff struct {
 	Chunk  int64   // from which on the subject is better at every size measured; 0 for none
 	Better []int64 // every size at which it is better
-	Sizes  []int64 // every size measured
+	Sizes  []int64 // every size measured, but those of Link
+	Link   []int64 // sizes at which both filled the link: nothing can be said of the paths there
 	First  results.Comparison
 	Last   results.Comparison
 }
@@ -291,6 +307,10 @@ func (sw sweep) payoff(w wording) (payoff, bool) {
 			continue
 		}
 		size := p.Case.Params.ChunkBytes
+		if isRate(w.Metric) && p.linkBound() {
+			out.Link = append(out.Link, size)
+			continue
+		}
 		if len(out.Sizes) == 0 {
 			out.First = c
 		}
@@ -305,7 +325,24 @@ func (sw sweep) payoff(w wording) (payoff, bool) {
 			out.Chunk = size
 		}
 	}
-	return out, len(out.Sizes) > 0
+	return out, len(out.Sizes)+len(out.Link) > 0
+}
+
+// where says at which chunk sizes the subject is better.
+func (p payoff) where() string {
+	switch {
+	case len(p.Sizes) == 0:
+		return "nowhere, since throughput is the link's"
+	case len(p.Better) > 0 && p.Chunk == 0:
+		return "at some chunk sizes only"
+	case p.Chunk == p.Sizes[0]:
+		return "at every chunk size measured"
+	case p.Chunk == p.Sizes[len(p.Sizes)-1]:
+		return "at the largest chunk size measured"
+	case p.Chunk > 0:
+		return "from " + formatBytes(p.Chunk) + " chunks on"
+	}
+	return "at no chunk size measured"
 }
 
 // sweptMetrics are the metrics of which a sweep says where they start to pay.
@@ -316,22 +353,70 @@ func sweptMetrics(g group) []string {
 	return []string{results.MetricThroughput, results.MetricSenderCPU, results.MetricMachineCPU}
 }
 
-// sentences says for each metric from which chunk size on the subject pays, or that it does at none.
-func (sw sweep) sentences() []string {
+// alikeSweeps puts together the sweeps of one path against another that differ in a condition, such as the number of
+// streams.
+func alikeSweeps(sweeps []sweep) [][]sweep {
+	var out [][]sweep
+	for _, sw := range sweeps {
+		at := slices.IndexFunc(out, func(other []sweep) bool { return other[0].subject == sw.subject && other[0].object == sw.object })
+		if at < 0 {
+			at = len(out)
+			out = append(out, nil)
+		}
+		out[at] = append(out[at], sw)
+	}
+	return out
+}
+
+// sweepSentences says for each metric from which chunk size on the subject pays, or that it does at none.
+func sweepSentences(sweeps []sweep) []string {
 	var out []string
-	for _, metric := range sweptMetrics(sw.group) {
+	for _, metric := range sweptMetrics(sweeps[0].group) {
 		w, ok := word(metric)
 		if !ok {
 			continue
 		}
-		if pay, ok := sw.payoff(w); ok {
-			out = append(out, sw.sentence(w, pay))
+		var swept []sweep
+		for _, sw := range sweeps {
+			if _, ok := sw.payoff(w); ok {
+				swept = append(swept, sw)
+			}
+		}
+		switch len(swept) {
+		case 0:
+		case 1:
+			pay, _ := swept[0].payoff(w)
+			out = append(out, swept[0].sentence(w, pay))
+		default:
+			out = append(out, jointSentence(w, swept))
 		}
 	}
 	return out
 }
 
+// jointSentence says of one metric where a path pays under each of several conditions.
+func jointSentence(w wording, sweeps []sweep) string {
+	var parts []string
+	for _, sw := range sweeps {
+		pay, _ := sw.payoff(w)
+		text := strings.Join(append(slices.Clone(sw.conditions), pay.where()), ", ")
+		if n := len(pay.Sizes); n > 0 {
+			ratio, low, high := formatRatio(pay.Last.Ratio, pay.Last.Low, pay.Last.High)
+			text += fmt.Sprintf(" (%s times at %s, %s interval %s to %s)", ratio, formatBytes(pay.Sizes[n-1]), formatConfidence(pay.Last.Confidence), low, high)
+			if len(pay.Link) > 0 {
+				text += fmt.Sprintf("; at %s throughput is the link's", joinWords(sizes(pay.Link)))
+			}
+		}
+		parts = append(parts, text)
+	}
+	return fmt.Sprintf("In %s, where %s is shown to beat %s: %s.", w.What, sweeps[0].subject.text, sweeps[0].object.text, strings.Join(parts, "; "))
+}
+
 func (sw sweep) sentence(w wording, pay payoff) string {
+	if len(pay.Sizes) == 0 {
+		text := sw.group.theLinks(sw.cases()...) + " at every chunk size measured: what the senders differ in is their CPU"
+		return sentence(strings.Join(append(slices.Clone(sw.conditions), text), ", ")) + "."
+	}
 	first, _, _ := formatRatio(pay.First.Ratio, pay.First.Low, pay.First.High)
 	last, low, high := formatRatio(pay.Last.Ratio, pay.Last.Low, pay.Last.High)
 	smallest, largest := pay.Sizes[0], pay.Sizes[len(pay.Sizes)-1]
@@ -354,6 +439,9 @@ func (sw sweep) sentence(w wording, pay payoff) string {
 	}
 	text += fmt.Sprintf(" The ratio goes from %s at %s to %s at %s (there the %s interval is %s to %s, %s).",
 		first, formatBytes(smallest), last, formatBytes(largest), formatConfidence(pay.Last.Confidence), low, high, plural(pay.Last.Pairs, "pair"))
+	if len(pay.Link) > 0 {
+		text += fmt.Sprintf(" At %s both filled the link, which says nothing of the paths.", joinWords(sizes(pay.Link)))
+	}
 	if at := sw.limitedElsewhere(); w.Metric == results.MetricThroughput && len(at) > 0 {
 		text += fmt.Sprintf(" At %s the receiver or the link limited one side or both: there throughput can't show the whole difference between the senders; their CPU per KiB can.", joinWords(sizes(at)))
 	}
@@ -364,9 +452,18 @@ func (sw sweep) sentence(w wording, pay payoff) string {
 func (sw sweep) limitedElsewhere() []int64 {
 	var out []int64
 	for _, p := range sw.pairs {
-		if limitedElsewhere(p.Case) || limitedElsewhere(p.Baseline) {
+		if (limitedElsewhere(p.Case) || limitedElsewhere(p.Baseline)) && !p.linkBound() {
 			out = append(out, p.Case.Params.ChunkBytes)
 		}
+	}
+	return out
+}
+
+// cases lists both paths' cases.
+func (sw sweep) cases() []*results.CaseSummary {
+	var out []*results.CaseSummary
+	for _, p := range sw.pairs {
+		out = append(out, p.Baseline, p.Case)
 	}
 	return out
 }
@@ -386,7 +483,10 @@ func sizes(bytes []int64) []string {
 
 // answer is the run's answer in one sentence: the main comparison of each part.
 func answer(s *results.Summary) string {
-	a := answering{noise: map[string][]string{}}
+	a := answering{s: s, noise: map[string][]string{}}
+	if text := crossoverAnswer(s); text != "" {
+		a.clauses = append(a.clauses, text)
+	}
 	var alone []string
 	all := groups(s)
 	for _, g := range all {
@@ -405,19 +505,24 @@ func answer(s *results.Summary) string {
 		}
 		clauses = append(clauses, "the run is too noisy to say "+strings.Join(parts, ", or "))
 	}
+	where := "On this machine, "
+	if s.Run.Peer != nil {
+		where = "Between these two machines, "
+	}
 	switch {
 	case len(clauses) > 0:
-		return "On this machine, " + strings.Join(clauses, "; ") + "."
+		return where + strings.Join(clauses, "; ") + "."
 	case len(alone) == 0:
 		return "Nothing could be measured, so there is no answer."
 	case len(alone) > 3:
 		return fmt.Sprintf("%s were measured and none could be compared; the table has their numbers.", sentence(plural(len(alone), "case")))
 	}
-	return "On this machine, " + strings.Join(alone, "; ") + "; there was nothing to compare."
+	return where + strings.Join(alone, "; ") + "; there was nothing to compare."
 }
 
 // answering collects what an answer is made of.
 type answering struct {
+	s        *results.Summary
 	clauses  []string
 	noisy    []string            // pairs of which something is too noisy to say, in order
 	noise    map[string][]string // what that is
@@ -448,8 +553,12 @@ func metric(c *results.CaseSummary, name string) (results.Metric, bool) {
 // group adds what a group contributes to the answer: less where there are others.
 func (a *answering) group(g group, others bool) {
 	sweeps, rest := sweepsOf(g)
-	for _, sw := range sweeps[:min(2, len(sweeps))] {
-		if c := sw.answer(); c != "" {
+	if slices.ContainsFunc(g.Pairs, func(p pair) bool { return searched(a.s, p) }) {
+		return // the search has answered
+	}
+	alike := alikeSweeps(sweeps)
+	for _, sweeps := range alike[:min(2, len(alike))] {
+		if c := sweeps[0].answer(); c != "" {
 			a.clauses = append(a.clauses, c)
 		}
 	}
@@ -464,14 +573,24 @@ func (a *answering) group(g group, others bool) {
 			metrics = metrics[:1]
 		}
 	}
-	if p, of, ok := mainPair(rest, metrics[0]); ok {
-		remark := ""
-		if of > 2 {
-			remark = fmt.Sprintf(" (the clearest gain of %d comparisons)", of)
+	links := byLink(rest)
+	for _, pairs := range links[:min(mostLinks, len(links))] {
+		judged := metrics[0]
+		if g.Workload != "fetch" && pairs[0].linkBound() {
+			judged = results.MetricSenderCPU
 		}
-		a.pair(g, p, metrics, remark)
+		if p, of, ok := mainPair(pairs, judged); ok {
+			remark := ""
+			if of > 2 {
+				remark = fmt.Sprintf(" (the clearest gain of %d comparisons)", of)
+			}
+			a.pair(g, p, metrics, remark)
+		}
 	}
 }
+
+// mostLinks is of how many links an answer speaks.
+const mostLinks = 3
 
 // mainPair picks the pair that an answer speaks of: the one with the clearest gain in the metric, else the first
 // headline, else the first. of is the number of pairs that a gain was chosen from, 0 where none was.
@@ -516,7 +635,7 @@ func (a *answering) pair(g group, p pair, metrics []string, remark string) {
 	for _, m := range metrics {
 		w, ok := word(m)
 		c, has := p.find(m)
-		if !ok || !has {
+		if !ok || !has || isRate(m) && p.linkBound() {
 			continue
 		}
 		switch {
@@ -541,10 +660,16 @@ func (a *answering) pair(g group, p pair, metrics []string, remark string) {
 		}
 		last = c.Verdict
 	}
-	if len(parts) == 0 {
+	if len(parts) == 0 && !p.linkBound() {
 		return
 	}
 	text := strings.Join(parts, " and ") + remark
+	switch {
+	case p.linkBound() && len(parts) == 0:
+		text = g.theLinks(p.Baseline, p.Case) + ", of " + subject.text + " as of " + object.text
+	case p.linkBound():
+		text += ", while " + g.theLinks(p.Baseline, p.Case)
+	}
 	a.clauses = append(a.clauses, strings.Join(append(conditions, text), ", "))
 }
 
@@ -577,17 +702,10 @@ func (sw sweep) answer() string {
 		if !ok {
 			continue
 		}
-		from := "at no chunk size measured"
-		switch {
-		case len(pay.Better) > 0 && pay.Chunk == 0:
-			from = "at some chunk sizes only"
-		case pay.Chunk == pay.Sizes[0]:
-			from = "at every chunk size measured"
-		case pay.Chunk == pay.Sizes[len(pay.Sizes)-1]:
-			from = "at the largest chunk size measured"
-		case pay.Chunk > 0:
-			from = "from " + formatBytes(pay.Chunk) + " chunks on"
+		if len(pay.Sizes) == 0 {
+			continue // the link's throughput is no answer
 		}
+		from := pay.where()
 		if n := len(parts); n > 0 && parts[n-1].from == from {
 			parts[n-1].metrics += " and in " + w.What
 			continue
@@ -628,10 +746,20 @@ func limits(s *results.Summary) []string {
 			case n > 6:
 				names = fmt.Sprintf("%d of %d cases", n, all)
 			}
+			if limit == results.LimitLink {
+				if use := g.linkUse(filling(g)...); use != "" {
+					limit += ", at " + use
+				}
+			}
 			out = append(out, fmt.Sprintf("%s: %s (%s)", g.Name, limit, names))
 		}
 	}
 	return out
+}
+
+// filling lists a group's cases that filled their link.
+func filling(g group) []*results.CaseSummary {
+	return slices.DeleteFunc(g.measured(), func(c *results.CaseSummary) bool { return c.Bottleneck != results.LimitLink })
 }
 
 // notMeasured says which cases have no numbers, and why; cases with the same reason share a line.
@@ -640,9 +768,15 @@ func notMeasured(s *results.Summary) []string {
 	names := caseNames(s)
 	var order []why
 	by := map[why][]string{}
+	paths := map[why][]string{}
+	needless := 0
 	for i := range s.Cases {
 		c := &s.Cases[i]
-		if c.Status == results.CaseMeasured {
+		switch c.Status {
+		case results.CaseNotNeeded:
+			needless++
+			continue
+		case results.CaseMeasured:
 			continue
 		}
 		reason := c.Reason
@@ -654,13 +788,26 @@ func notMeasured(s *results.Summary) []string {
 			order = append(order, k)
 		}
 		by[k] = append(by[k], names[c.ID])
+		if c.Params.Path != "" && !slices.Contains(paths[k], c.Params.Path) {
+			paths[k] = append(paths[k], c.Params.Path)
+		}
 	}
 	var out []string
 	for _, k := range order {
-		out = append(out, fmt.Sprintf("%s: %s: %s", joinLabels(by[k]), k.status, k.reason))
+		called := joinLabels(by[k])
+		if n := len(by[k]); n > 8 && len(paths[k]) > 0 && len(paths[k]) < n {
+			called = fmt.Sprintf("%d cases of %s", n, joinWords(paths[k]))
+		}
+		out = append(out, fmt.Sprintf("%s: %s: %s", called, k.status, k.reason))
+	}
+	if needless > 0 {
+		out = append(out, fmt.Sprintf("%d of %d combinations of a path and a chunk size were not needed: the search found its answer without them", needless, len(s.Cases)))
 	}
 	return out
 }
+
+// filledLink begins the warning of a comparison whose cases both filled their link.
+const filledLink = "both cases filled the link"
 
 // warnings lists what a reader must know before believing the numbers, the run's first, then each case's and each
 // comparison's. Cases with the same warning share a line.
@@ -685,10 +832,18 @@ func warnings(s *results.Summary) []string {
 			add(names[s.Cases[i].ID], w)
 		}
 	}
+	full := 0
 	for _, c := range s.Comparisons {
 		for _, w := range c.Warnings {
+			if strings.HasPrefix(w, filledLink) {
+				full++
+				continue
+			}
 			add(names[c.Case]+" against "+names[c.Baseline], w)
 		}
+	}
+	if full > 0 { // how full, which differs in each, stands in the findings
+		out = append(out, fmt.Sprintf("%s of throughput: %s, whose throughput this is: compare the CPU that they took", plural(full, "comparison"), filledLink))
 	}
 	for _, w := range order {
 		names := by[w]

@@ -28,6 +28,10 @@ type speed struct {
 	senderBusy, rcvBusy    float64
 	syscalls, rcvSyscalls  map[string]int64 // per operation
 	flushes, deviceWritten float64          // per operation, per byte
+	settings               map[string]string
+	tcp                    *results.TCPInfo          // of the sender
+	hardware               *results.HardwareCounters // of both sides
+	peerBusy               float64                   // share of the other host's CPU time; 0 for none
 }
 
 // madeUp is a made-up case with its speed.
@@ -82,7 +86,7 @@ func fixtureHost() host.Host {
 }
 
 // summaryOf runs the made-up cases through results.Builder for a number of blocks.
-func summaryOf(t testing.TB, title, question string, charts []string, blocks int, cases []madeUp) *results.Summary {
+func summaryOf(t testing.TB, title, question string, charts []string, blocks int, cases []madeUp, changes ...func(*results.Run)) *results.Summary {
 	t.Helper()
 	start := time.Date(2001, 2, 3, 4, 5, 6, 0, time.UTC)
 	run := results.Run{
@@ -92,6 +96,9 @@ func summaryOf(t testing.TB, title, question string, charts []string, blocks int
 	}
 	for _, c := range cases {
 		run.Cases = append(run.Cases, c.Case)
+	}
+	for _, change := range changes {
+		change(&run)
 	}
 	b := results.NewBuilder(run)
 	r := rand.New(rand.NewPCG(1, 2))
@@ -189,9 +196,14 @@ func (c madeUp) trial(r *rand.Rand, seq, block int) results.Trial {
 	}
 	t.ElapsedNS = known(elapsed)
 	t.Settings = map[string]string{"SO_SNDBUF": "2626560", "TCP_NODELAY": "1"}
-	t.Sides = map[string]results.Side{
-		"sender":   side(0, c.sUser, c.sSys, c.senderBusy, c.syscalls),
-		"receiver": side(1, c.rUser, c.rSys, c.rcvBusy, c.rcvSyscalls),
+	for name, v := range c.settings {
+		t.Settings[name] = v
+	}
+	send, receive := side(0, c.sUser, c.sSys, c.senderBusy, c.syscalls), side(1, c.rUser, c.rSys, c.rcvBusy, c.rcvSyscalls)
+	send.TCP, send.Hardware, receive.Hardware = c.tcp, c.hardware, c.hardware
+	t.Sides = map[string]results.Side{"sender": send, "receiver": receive}
+	if c.peerBusy > 0 {
+		t.PeerMachine = &host.MachineDelta{BusyNS: known(elapsed * 4 * c.peerBusy), TotalNS: known(elapsed * 4)}
 	}
 	return t
 }
@@ -267,7 +279,7 @@ func manySummary(t testing.TB) *results.Summary {
 	var cases []madeUp
 	rw := transferCase(0, "read-write", 64<<10, nil)
 	cases = append(cases, madeUp{rw, readWriteSpeed()})
-	for i, path := range []string{"sendfile", "mmap-write", "go-io-copy", "go-copy-buffer", "splice", "read-zerocopy", "mmap-zerocopy", "uring-send", "uring-send-zc", "uring-splice", "tls", "ktls-sendfile", "direct-sendfile", "something-new"} {
+	for i, path := range []string{"sendfile", "mmap-write", "go-io-copy", "go-copy-buffer", "splice", "read-zerocopy", "mmap-zerocopy", "uring-read-send", "uring-send-zc", "uring-splice", "tls", "ktls-sendfile", "direct-sendfile", "something-new"} {
 		s := sendfileSpeed()
 		s.rate = (900 + 180*float64(i)) * mib
 		s.sSys = 420 - 20*float64(i)
@@ -295,4 +307,214 @@ func noisySummary(t testing.TB) *results.Summary {
 // aloneSummary is one case, with nothing to compare it with.
 func aloneSummary(t testing.TB) *results.Summary {
 	return summaryOf(t, "One case", "How fast is it?", allCharts(), 6, []madeUp{{transferCase(0, "sendfile", 64<<10, nil), sendfileSpeed()}})
+}
+
+// noCounters is why most virtual machines count no cycles.
+const noCounters = "perf_event_open: no such file or directory: the machine has no counters of its own, as most virtual ones"
+
+func uncounted() *results.HardwareCounters {
+	none := measured.Unavailable[int64](noCounters)
+	return &results.HardwareCounters{Cycles: none, Instructions: none, CacheMisses: none}
+}
+
+func tcpInfo(retransmits, rtt, rate, segment int64) *results.TCPInfo {
+	return &results.TCPInfo{
+		Connections: 1, Retransmits: measured.Known(retransmits), RTTNS: measured.Known(rtt), MinRTTNS: measured.Known(rtt / 3),
+		DeliveryBytesPerSecond: measured.Known(rate), SegmentBytes: measured.Known(segment), HeaderBytes: measured.Known[int64](52), CwndSegments: measured.Known[int64](312),
+		BusyNS: measured.Known[int64](400e6), WindowLimitedNS: measured.Known[int64](12e6), SndbufLimitedNS: measured.Known[int64](0), CongestionControl: "cubic",
+	}
+}
+
+func nic(name, driver string, gbits float64) host.NIC {
+	n := host.NIC{
+		Name: name, Driver: driver, SpeedGbits: measured.Known(gbits), MTUBytes: measured.Known[int64](1500), SG: "on", TSO: "on", GSO: "on", GRO: "off",
+		TxChecksum: "on", RxChecksum: "on", TxQueues: measured.Known[int64](1), RxQueues: measured.Known[int64](1),
+	}
+	if gbits <= 0 {
+		n.SpeedGbits = measured.Unavailable[float64]("the driver does not say")
+	}
+	return n
+}
+
+func vethLink(options string, gbits float64) results.Link {
+	l := results.Link{Kind: "veth", Options: options, RateGbits: measured.Known(gbits), Sender: nic("copylab0", "veth", 10), Receiver: nic("copylab1", "veth", 10)}
+	if gbits <= 0 {
+		l.RateGbits = measured.Unavailable[float64]("a veth link carries what the CPUs move: nothing shapes it")
+	}
+	return l
+}
+
+func over(link, options string) func(*results.Params) {
+	return func(p *results.Params) { p.Link, p.LinkOptions = link, options }
+}
+
+// nicSummary has four paths over two shaped links: the slow one is full, the fast one is not.
+func nicSummary(t testing.TB) *results.Summary {
+	var cases []madeUp
+	for _, l := range []struct {
+		options string
+		rate    float64
+	}{{"rate=1Gbit", 114.3e6}, {"rate=10Gbit", 0}} {
+		rw := transferCase(0, "read-write", 64<<10, over("veth", l.options))
+		for i, path := range []string{"read-write", "sendfile", "mmap-write", "splice"} {
+			c, v := transferCase(0, path, 64<<10, over("veth", l.options)), readWriteSpeed()
+			v.sSys, v.rate, v.senderBusy, v.rcvBusy = 400-60*float64(i), (600+90*float64(i))*mib, 0.97, 0.6
+			v.tcp, v.hardware = tcpInfo(0, 180000, int64(v.rate), 1448), uncounted()
+			if l.rate > 0 {
+				v.rate, v.noise, v.senderBusy, v.rcvBusy, v.tcp = l.rate, 0.0008, 0.2, 0.2, tcpInfo(14, 2_300_000, int64(l.rate), 1448)
+			}
+			if i > 0 {
+				c = against(c, rw)
+			}
+			cases = append(cases, madeUp{c, v})
+		}
+	}
+	return summaryOf(t, "When the network is the limit", "If the network card sets the pace, what does sendfile still save?", []string{"throughput", "cpu"}, 8, cases, func(r *results.Run) {
+		r.Links = []results.Link{vethLink("rate=1Gbit", 1), vethLink("rate=10Gbit", 10)}
+		r.Host.NICs = []host.NIC{nic("eth0", "virtio_net", 0)}
+	})
+}
+
+// remoteSummary sends to another host, with socket settings of its own.
+func remoteSummary(t testing.TB) *results.Summary {
+	far := func(p *results.Params) {
+		p.Link, p.SoSndbufBytes, p.Congestion = "remote", 1<<20, "bbr"
+	}
+	rw, sf := transferCase(0, "read-write", 64<<10, far), transferCase(0, "sendfile", 64<<10, far)
+	a, b := readWriteSpeed(), sendfileSpeed()
+	for _, v := range []*speed{&a, &b} {
+		v.rate, v.noise, v.senderBusy, v.rcvBusy, v.peerBusy = 2.92e8, 0.0008, 0.4, 0.4, 0.2
+		v.tcp = tcpInfo(3, 410_000, 292e6, 1448)
+		v.hardware = &results.HardwareCounters{Cycles: measured.Known[int64](300e6), Instructions: measured.Known[int64](410e6), CacheMisses: measured.Known[int64](2e6)}
+	}
+	return summaryOf(t, "To another host", "How much does sendfile save over a network card?", []string{"throughput", "cpu", "latency"}, 8, []madeUp{{rw, a}, {against(sf, rw), b}}, func(r *results.Run) {
+		peer := fixtureHost()
+		peer.Hostname, peer.CPU.Model, peer.CPU.LogicalCores = "elsewhere", "Other Imaginary CPU", 4
+		peer.Settings["net.ipv4.tcp_rmem"] = "4096 131072 33554432"
+		peer.NICs = []host.NIC{nic("ens3", "mlx5_core", 25)}
+		unknown := nic("enp1s0", "unavailable: the kernel does not say", 2.5)
+		unknown.TxQueues, unknown.RxQueues = measured.Unavailable[int64]("the driver does not count them"), measured.Unavailable[int64]("the driver does not count them")
+		r.Peer, r.Host.NICs = &peer, []host.NIC{unknown}
+		r.Links = []results.Link{{Kind: "remote", RateGbits: measured.Known(2.5), Sender: unknown, Receiver: peer.NICs[0]}}
+	})
+}
+
+// primitivesSummary sends messages from memory: three paths, six sizes, four numbers of streams.
+func primitivesSummary(t testing.TB) *results.Summary {
+	var cases []madeUp
+	for _, streams := range []int{1, 2, 4, 8} {
+		for i := range 6 {
+			chunk := int64(64) << (2 * i)
+			memory := func(p *results.Params) {
+				p.Source, p.Cache, p.Link, p.Streams, p.FileBytes = "memory", "", "veth", streams, 4<<20
+			}
+			base := transferCase(0, "send", chunk, memory)
+			for k, path := range []string{"send", "sendmsg", "send-zerocopy"} {
+				c, v := transferCase(0, path, chunk, memory), sendfileSpeed()
+				v.sSys = []float64{420, 330, 250}[k] + []float64{400, 520, 900}[k]*1024/float64(chunk) + 12*float64(streams)
+				v.rate, v.latency = 1e9*1024/(v.sSys+v.sUser), v.sSys*float64(chunk)/1024
+				v.syscalls = map[string]int64{"sendto": 1}
+				v.hardware = uncounted()
+				v.tcp = tcpInfo(0, 90000, int64(v.rate), 1448)
+				if path == "send-zerocopy" {
+					v.settings = map[string]string{"completions_zero_copy": "0", "completions_copied": fmt.Sprint((256 << 20) / chunk), "enobufs": "0", "ring_depth": "16"}
+				}
+				if k > 0 {
+					c = against(c, base)
+				}
+				cases = append(cases, madeUp{c, v})
+			}
+		}
+	}
+	return summaryOf(t, "Gathering and sending messages", "From which message size on does it pay to let the kernel gather?", []string{"sweep", "latency"}, 6, cases, func(r *results.Run) {
+		r.Links = []results.Link{vethLink("", 0)}
+	})
+}
+
+// crossoverSummary is a search over chunk sizes that left most of them out. Its crossovers are put together by hand.
+func crossoverSummary(t testing.TB) *results.Summary {
+	var cases []madeUp
+	tried := map[string][]int{"sendfile": {0, 1, 2, 6, 13}, "splice": {0, 3, 4, 5, 6, 13}, "mmap-write": {0, 6, 13}, "mmap-zerocopy": {0, 6, 10, 11, 12, 13}, "go-io-copy": {0, 6, 13}}
+	paths := []string{"sendfile", "splice", "mmap-write", "mmap-zerocopy", "go-io-copy"}
+	cost := map[string][2]float64{"read-write": {370, 300}, "sendfile": {160, 460}, "splice": {190, 1700}, "mmap-write": {430, 340}, "mmap-zerocopy": {330, 30000}, "go-io-copy": {150, 250}}
+	needed := map[string]bool{}
+	for i := range 14 {
+		chunk := int64(512) << i
+		rw := transferCase(0, "read-write", chunk, nil)
+		made := func(c results.Case) madeUp {
+			v := sendfileSpeed()
+			k := cost[c.Params.Path]
+			v.sSys = k[0] + k[1]*1024/float64(chunk)
+			v.rate = 1e9 * 1024 / (v.sSys + 200)
+			v.latency = v.sSys * float64(chunk) / 1024
+			return madeUp{c, v}
+		}
+		m := made(rw)
+		var more []madeUp
+		for _, path := range paths {
+			for _, at := range tried[path] {
+				if at == i {
+					more = append(more, made(against(transferCase(0, path, chunk, nil), rw)))
+					needed[more[len(more)-1].ID], needed[rw.ID] = true, true
+				}
+			}
+			if !needed[transferCase(0, path, chunk, nil).ID] {
+				c := made(against(transferCase(0, path, chunk, nil), rw))
+				c.Unavailable = "not needed"
+				more = append(more, c)
+			}
+		}
+		if !needed[rw.ID] {
+			m.Unavailable = "not needed"
+		}
+		cases = append(append(cases, m), more...)
+	}
+	s := summaryOf(t, "Where zero copy starts to pay", "From which chunk size on does each path take less of the sender's CPU than a loop?", []string{"sweep"}, 8, cases)
+	params := map[string]results.Params{}
+	for i := range s.Cases {
+		c := &s.Cases[i]
+		params[c.ID] = c.Params
+		if c.Status == results.CaseUnavailable {
+			c.Status, c.Reason = results.CaseNotNeeded, "the search found its answer without it"
+		}
+	}
+	for _, path := range paths {
+		x := results.Crossover{Label: path, Baseline: "read-write", Metric: results.MetricSenderCPU, NotUpToBytes: measured.Unavailable[int64]("better at every size that was tried"), FromBytes: measured.Unavailable[int64]("better at no size that was tried")}
+		for _, c := range s.Comparisons {
+			p := params[c.Case]
+			if p.Path != path || c.Metric != x.Metric {
+				continue
+			}
+			x.Params = withoutChunk(p)
+			better := map[results.Verdict]string{results.Lower: "yes", results.Higher: "no", results.NoDifference: "no", results.TooNoisy: "undecided"}[c.Verdict]
+			x.Tried = append(x.Tried, results.CrossoverPoint{ChunkBytes: p.ChunkBytes, Ratio: c.Ratio, Low: c.Low, High: c.High, Verdict: c.Verdict, Better: better})
+			switch better {
+			case "no":
+				x.NotUpToBytes, x.FromBytes = measured.Known(p.ChunkBytes), measured.Unavailable[int64]("better at no size that was tried")
+			case "yes":
+				if _, ok := x.FromBytes.Get(); !ok {
+					x.FromBytes = measured.Known(p.ChunkBytes)
+				}
+			}
+		}
+		s.Crossovers = append(s.Crossovers, x)
+	}
+	return s
+}
+
+// tlsSummary has encryption in the program and in the kernel, and paths that io_uring and MSG_ZEROCOPY make.
+func tlsSummary(t testing.TB) *results.Summary {
+	sf := transferCase(0, "sendfile", 64<<10, nil)
+	tls := map[string]string{"tls_version": "TLS 1.3", "tls_cipher_suite": "TLS_AES_128_GCM_SHA256", "tls_record_bytes": "16384"}
+	made := func(path string, rate, cpu float64, settings map[string]string) madeUp {
+		v := sendfileSpeed()
+		v.rate, v.sSys, v.settings, v.latency = rate*mib, cpu, settings, cpu*64
+		return madeUp{against(transferCase(0, path, 64<<10, nil), sf), v}
+	}
+	return summaryOf(t, "TLS takes zero copy away", "What does encryption cost a sender?", []string{"throughput", "cpu", "latency"}, 8, []madeUp{
+		{sf, sendfileSpeed()}, made("tls", 700, 900, tls), made("ktls-sendfile", 900, 640, tls),
+		made("uring-read-send", 2800, 210, map[string]string{"ring_depth": "8", "ring_setup_flags": "0x1000"}),
+		made("uring-send-zc", 2100, 260, map[string]string{"ring_depth": "8", "ring_setup_flags": "0x1000", "completions_zero_copy": "3034", "completions_copied": "1062"}),
+		made("read-zerocopy", 1900, 300, map[string]string{"ring_depth": "16", "enobufs": "12", "completions_zero_copy": "0", "completions_copied": "4096", "receiver_mapped_bytes": "252329656", "receiver_copied_bytes": "16106126"}),
+	})
 }

@@ -23,6 +23,7 @@ func benchUnits() []benchUnit {
 		{results.MetricSenderCPU, "sender-cpu-ns/KiB", "lower"},
 		{results.MetricReceiverCPU, "receiver-cpu-ns/KiB", "lower"},
 		{results.MetricMachineCPU, "machine-cpu-ns/KiB", "lower"},
+		{results.MetricPeerCPU, "peer-machine-cpu-ns/KiB", "lower"},
 		{results.MetricRequests, "requests/s", "higher"},
 		{results.MetricFetchP50, "fetch-p50-ns", "lower"},
 		{results.MetricFetchP99, "fetch-p99-ns", "lower"},
@@ -42,11 +43,15 @@ func benchUnits() []benchUnit {
 func writeGobench(w io.Writer, s *results.Summary) error {
 	h := s.Run.Host
 	var b strings.Builder
-	for _, kv := range [][2]string{
+	config := [][2]string{
 		{"goos", h.OS}, {"goarch", h.Arch}, {"pkg", "copylab"}, {"cpu", h.CPU.Model}, {"kernel", h.Kernel}, {"host", h.Hostname},
 		{"filesystem", h.Disk.Filesystem}, {"disk", h.Disk.Model}, {"scenario", s.Run.Scenario}, {"effort", s.Run.Effort},
 		{"seed", strconv.FormatUint(s.Run.Seed, 10)}, {"run", s.Run.ID}, {"copylab", s.Run.Tool.Version},
-	} {
+	}
+	if p := s.Run.Peer; p != nil {
+		config = append(config, [2]string{"peer", p.Hostname}, [2]string{"peer-cpu", p.CPU.Model}, [2]string{"peer-kernel", p.Kernel})
+	}
+	for _, kv := range config {
 		if value := strings.Join(strings.Fields(kv[1]), " "); value != "" {
 			fmt.Fprintf(&b, "%s: %s\n", kv[0], value)
 		}
@@ -124,6 +129,9 @@ func benchName(c *results.CaseSummary) string {
 		}
 		return formatBytes(n)
 	}
+	if fromMemory(p) {
+		add("source", p.Source)
+	}
 	add("path", p.Path)
 	add("pattern", p.Pattern)
 	add("method", p.Method)
@@ -134,6 +142,12 @@ func benchName(c *results.CaseSummary) string {
 	add("chunk", size(p.ChunkBytes))
 	add("cache", p.Cache)
 	add("link", p.Link)
+	add("linkoptions", strings.NewReplacer("=", "", " ", ",").Replace(p.LinkOptions))
+	add("sndbuf", size(p.SoSndbufBytes))
+	add("rcvbuf", size(p.SoRcvbufBytes))
+	add("nodelay", p.Nodelay)
+	add("cork", p.Cork)
+	add("congestion", p.Congestion)
 	add("receiver", p.Receiver)
 	if p.Streams != 0 {
 		add("streams", strconv.Itoa(p.Streams))

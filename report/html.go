@@ -36,7 +36,7 @@ type htmlFigure struct {
 func figureSpaces(s string) string {
 	number := strings.TrimRight(s, " ")
 	n := len(s) - len(number)
-	if n == 0 || strings.HasSuffix(number, markHigher) || strings.HasSuffix(number, markLower) || strings.HasSuffix(number, markSame) || strings.HasSuffix(number, markNoisy) {
+	if n == 0 || strings.HasSuffix(number, markBetter) || strings.HasSuffix(number, markHigher) || strings.HasSuffix(number, markLower) || strings.HasSuffix(number, markSame) || strings.HasSuffix(number, markNoisy) {
 		return s
 	}
 	if strings.Contains(number, ".") {
@@ -47,7 +47,8 @@ func figureSpaces(s string) string {
 
 // writeHTML writes report.html: one file that loads nothing and needs no script.
 func writeHTML(w io.Writer, s *results.Summary) error {
-	p := page{document: newDocument(s), Style: template.CSS(htmlStyle), Legend: legend}
+	p := page{document: newDocument(s), Style: template.CSS(htmlStyle)}
+	p.Legend = legendOf(p.Results)
 	for _, f := range figuresOf(s) {
 		large, err := f.inline(wide, f.Name)
 		if err != nil {

@@ -224,7 +224,8 @@ func TestInlineChartsFollowTheTheme(t *testing.T) {
 
 func TestLooksDiffer(t *testing.T) {
 	seen := map[string]string{}
-	paths := []string{"read-write", "sendfile", "mmap-write", "go-io-copy", "go-copy-buffer", "splice", "null", "read-zerocopy", "mmap-zerocopy", "uring-send", "uring-send-zc", "uring-splice", "direct-read-write", "direct-sendfile", "tls", "ktls-write", "ktls-sendfile"}
+	paths := []string{"read-write", "sendfile", "mmap-write", "go-io-copy", "go-copy-buffer", "splice", "null", "read-zerocopy", "mmap-zerocopy", "uring-read-send", "uring-send-zc", "uring-splice", "direct-write", "direct-sendfile", "tls", "ktls-write", "ktls-sendfile",
+		"send", "sendmsg", "send-zerocopy", "uring-send"}
 	for _, p := range paths {
 		l := pathLook(p)
 		key := fmt.Sprint(l.Color, l.Texture)

@@ -23,12 +23,10 @@ func writeMarkdown(w io.Writer, s *results.Summary) error {
 		m.figure(figures[0])
 	}
 	m.f("## Results\n\n")
-	marked := false
 	for _, t := range d.Results {
 		m.table(t)
-		marked = marked || t.Legend
 	}
-	if marked {
+	if legend := legendOf(d.Results); legend != "" {
 		m.f("%s\n\n", escapeMarkdown(legend))
 	}
 	m.list("## Findings", d.Findings)
@@ -43,6 +41,9 @@ func writeMarkdown(w io.Writer, s *results.Summary) error {
 	m.f("## Evidence\n\nWhat the kernel itself says happened, medians over the counted trials.\n\n")
 	for _, t := range d.Evidence {
 		m.table(t)
+	}
+	for _, r := range d.Remarks {
+		m.f("%s\n\n", escapeMarkdown(r))
 	}
 	m.list("## Warnings", d.Warnings)
 	m.f("## The machine\n\n")

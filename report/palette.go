@@ -61,8 +61,9 @@ type look struct {
 	Marker  draw.GlyphDrawer
 }
 
-// pathLook is a path's colour for ever. Paths that share a mechanism share its colour and differ in texture; a
-// path that this table does not know gets a fixed place by its name.
+// pathLook is a path's colour for ever, from a file or from memory. Paths that share a mechanism share its colour and differ in
+// texture; those that send from memory leave the plain lines to the others. A path that this table does not know gets a
+// fixed place by its name.
 func pathLook(path string) look {
 	switch path {
 	case "read-write":
@@ -83,13 +84,21 @@ func pathLook(path string) look {
 		return look{vermillion, slashTexture, draw.RingGlyph{}}
 	case "mmap-zerocopy":
 		return look{green, slashTexture, draw.TriangleGlyph{}}
-	case "uring-send", "uring-read-send":
+	case "uring-read-send":
 		return look{orange, slashTexture, draw.CircleGlyph{}}
-	case "uring-send-zc", "uring-read-send-zc":
+	case "uring-send-zc":
 		return look{orange, backTexture, draw.CrossGlyph{}}
+	case "uring-send":
+		return look{orange, crossTexture, draw.BoxGlyph{}}
+	case "send":
+		return look{ink, slashTexture, draw.CircleGlyph{}}
+	case "sendmsg":
+		return look{blue, slashTexture, draw.PyramidGlyph{}}
+	case "send-zerocopy":
+		return look{green, backTexture, draw.RingGlyph{}}
 	case "uring-splice":
 		return look{purple, slashTexture, draw.PyramidGlyph{}}
-	case "direct-read-write", "direct-write":
+	case "direct-write":
 		return look{vermillion, backTexture, draw.CrossGlyph{}}
 	case "direct-sendfile":
 		return look{blue, backTexture, draw.SquareGlyph{}}
@@ -103,8 +112,8 @@ func pathLook(path string) look {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(path)) // never fails
 	n := h.Sum32()
-	colors := []color.NRGBA{orange, skyBlue, green, blue, vermillion, purple, ink}
-	return look{colors[n%7], crossTexture, markers()[n/7%uint32(len(markers()))]}
+	colors := []color.NRGBA{skyBlue, green, blue, vermillion, purple, ink} // uring-send has the crossed orange
+	return look{colors[n%6], crossTexture, markers()[n/6%uint32(len(markers()))]}
 }
 
 func markers() []draw.GlyphDrawer {

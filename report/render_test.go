@@ -133,7 +133,8 @@ func TestCSV(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const header = "run,scenario,case,kind,label,status,path,chunk_bytes,cache,link,receiver,streams,workload,loop,load_share,pattern,method,sync,sync_call,draw,block_bytes,depth,file_bytes,metric,median,low,high,confidence,trials,unavailable"
+	const header = "run,scenario,case,kind,label,status,path,chunk_bytes,cache,link,receiver,streams,workload,loop,load_share,pattern,method,sync,sync_call,draw,block_bytes,depth,file_bytes,metric,median,low,high,confidence,trials,unavailable," +
+		"source,link_options,so_sndbuf_bytes,so_rcvbuf_bytes,nodelay,cork,congestion"
 	if got := strings.Join(rows[0], ","); got != header {
 		t.Fatalf("header %s\nwant   %s", got, header)
 	}

@@ -34,21 +34,20 @@ func writeTerminal(w io.Writer, s *results.Summary, o Options) error {
 	t.wrap("", "", d.Subject)
 	t.blank()
 	t.wrap("", "", d.Answer)
-	marked := false
 	for _, table := range d.Results {
 		t.blank()
 		if err := t.table(table); err != nil {
 			return err
 		}
-		marked = marked || table.Legend
 	}
-	if marked {
+	if legend := legendOf(d.Results); legend != "" {
 		t.blank()
 		t.wrap("", "", legend)
 	}
 	t.list("Findings", d.Findings)
 	t.list("Limited by", d.Limits)
 	t.list("Not measured", d.Missing)
+	t.list("Links", d.Links)
 	t.list("Warnings", d.Warnings)
 	var cost []string
 	for _, f := range d.ToolCost.Items {
@@ -109,7 +108,7 @@ func words(text string) []string {
 	var out []string
 	for _, w := range strings.Fields(text) {
 		switch strings.TrimRight(w, ".,;:)") {
-		case "%", "B", "KiB", "MiB", "GiB", "ns", "µs", "ms", "s", "pairs", "pair":
+		case "%", "B", "KiB", "MiB", "GiB", "ns", "µs", "ms", "s", "Gbit/s", "pairs", "pair":
 			if n := len(out); n > 0 && strings.ContainsAny(out[n-1][len(out[n-1])-1:], "0123456789") {
 				out[n-1] += " " + w
 				continue
@@ -148,7 +147,7 @@ func (t terminal) table(tab table) error {
 	}
 	rows := alignRows(tab)
 	for _, row := range rows {
-		row[0] = strings.Join(wrapText(row[0], max(t.width*28/100, 16)), "\n")
+		row[0] = strings.Join(wrapText(row[0], max(t.width*32/100, 16)), "\n")
 	}
 	keep, left := t.fitting(tab, rows)
 	var b strings.Builder
@@ -288,12 +287,19 @@ func alignNumbers(texts []string) []string {
 	}
 	ratio, low, high = padLeft(alignDecimal(ratio)), padLeft(alignDecimal(low)), padLeft(alignDecimal(high))
 	out := make([]string, len(texts))
+	widest := 0
 	for i, s := range texts {
-		_, marks, ok := strings.Cut(s, "] ")
-		if !ok {
+		if _, marks, ok := strings.Cut(s, "] "); ok {
+			widest = max(widest, utf8.RuneCountInString(marks))
+			out[i] = marks
+		}
+	}
+	for i, s := range texts {
+		if !strings.Contains(s, "] ") {
 			out[i] = s
 			continue
 		}
+		marks := out[i] + strings.Repeat(" ", widest-utf8.RuneCountInString(out[i]))
 		out[i] = ratio[i] + " [" + low[i] + "–" + high[i] + "] " + marks
 	}
 	return out

@@ -25,12 +25,14 @@ type loads struct {
 	sender, receiver, writer measured.Float // CPU time / wall time
 	machine                  measured.Float // busy time / time of all CPUs
 	disk                     measured.Float // busy time / span
+	link                     measured.Float // bytes on the wire / what the link can carry
 	read, written            measured.Float // device bytes per payload byte
 	sameCPU                  bool           // sender and receiver were pinned to one CPU
 }
 
 // bottleneck names what limited a case, if the readings show it. It would rather say nothing than guess:
 //
+//   - the link is, if 0.95 of its rate or more was used, headers included, whatever else was busy: nothing gets past it;
 //   - a process is the limit if it was on a CPU for 0.9 of the span or more: it hardly waited for anything. Of two such
 //     processes the busier one is named, and a warning says that both are near their limit;
 //   - for a writer through the page cache that limit is called memory: its CPU copies, and no disk is waited for;
@@ -60,6 +62,9 @@ func transferBottleneck(c Case, l loads) (limit string, warnings []string) {
 	busier := LimitSender
 	if r > s {
 		busier = LimitReceiver
+	}
+	if share, ok := l.link.Get(); ok && share >= linkFull {
+		return LimitLink, nil
 	}
 	switch {
 	case l.sameCPU && sKnown && rKnown && s+r >= limitShare:

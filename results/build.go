@@ -30,6 +30,7 @@ type Builder struct {
 // caseData is what is known of a case so far.
 type caseData struct {
 	Case
+	link         *Link // nil where the run says nothing of it
 	metrics      []metricOf
 	points       []point
 	blocks       map[int]bool // of points
@@ -41,6 +42,7 @@ type caseData struct {
 	verified     string
 	settings     map[string][]string // distinct values, in the order of their appearance
 	warnings     []string
+	spared       bool // a search knew enough without it
 }
 
 // point is a counted trial without its histograms and settings, and the metrics that it gave.
@@ -58,7 +60,7 @@ func NewBuilder(run Run) *Builder {
 			continue
 		}
 		d := &caseData{
-			Case: c, metrics: c.metrics(), blocks: map[int]bool{}, failedBlocks: map[int]bool{},
+			Case: c, link: linkOf(run, c), metrics: c.metrics(), blocks: map[int]bool{}, failedBlocks: map[int]bool{},
 			latency: map[string]Histogram{}, timed: map[string]int{}, settings: map[string][]string{},
 		}
 		b.cases = append(b.cases, d)
@@ -126,6 +128,7 @@ func (d *caseData) add(t Trial) {
 		p.values[i] = finite(m.of(t))
 	}
 	// Kept in the order of the blocks, which is nearly always that of arrival.
+	d.share(&p)
 	at, _ := slices.BinarySearchFunc(d.points, t.Block, func(p point, block int) int { return p.Block - block })
 	d.points = slices.Insert(d.points, at, p)
 
@@ -144,6 +147,21 @@ func (d *caseData) add(t Trial) {
 	for name, v := range t.Settings {
 		if !slices.Contains(d.settings[name], v) {
 			d.settings[name] = append(d.settings[name], v)
+		}
+	}
+}
+
+// share lets a point use what the one before it says of hardware counters, where that is the same: mostly why there are none, at
+// length. A record has thousands of points.
+func (d *caseData) share(p *point) {
+	if len(d.points) == 0 {
+		return
+	}
+	before := d.points[len(d.points)-1]
+	for name, side := range p.Sides {
+		if old := before.Sides[name].Hardware; old != nil && side.Hardware != nil && *old == *side.Hardware {
+			side.Hardware = old
+			p.Sides[name] = side
 		}
 	}
 }
@@ -175,7 +193,7 @@ func (b *Builder) Summary(end *End, warnings ...string) *Summary {
 		Run: RunSummary{
 			ID: b.run.ID, Started: b.run.Started, Scenario: b.run.Scenario.ID, Title: b.run.Scenario.Title, Question: b.run.Scenario.Question,
 			Effort: b.run.Effort, Seed: b.run.Seed, Args: append([]string{}, b.run.Args...), Charts: slices.Clone(b.run.Scenario.Charts),
-			Tool: b.run.Tool, Host: b.run.Host, Stopped: StopCutOff, Blocks: len(b.blocks),
+			Tool: b.run.Tool, Host: b.run.Host, Peer: b.run.Peer, Links: b.run.Links, Stopped: StopCutOff, Blocks: len(b.blocks),
 			DurationSeconds: measured.Unavailable[float64]("the record has no end"),
 			Precision:       b.run.Scenario.Precision,
 		},
@@ -191,6 +209,8 @@ func (b *Builder) Summary(end *End, warnings ...string) *Summary {
 		}
 	}
 	names := Labels(b.run.Cases)
+	hunts := b.hunts()
+	b.spare(hunts)
 	for _, d := range b.cases {
 		list, warnings := b.compare(d)
 		s.Comparisons = append(s.Comparisons, list...)
@@ -199,10 +219,14 @@ func (b *Builder) Summary(end *End, warnings ...string) *Summary {
 		c.Warnings = append(c.Warnings, warnings...)
 		s.Cases = append(s.Cases, c)
 	}
+	s.Crossovers = b.crossovers(hunts)
 	s.Run.PrecisionGot = Precision(s.Comparisons)
+	if b.run.Scenario.Search != nil {
+		s.Run.PrecisionGot = searchPrecision()
+	}
 	s.Warnings = append([]string{}, warnings...)
 	s.Warnings = append(s.Warnings, b.warnings...)
-	s.Warnings = append(s.Warnings, runWarnings(s, end, b.run.Scenario.BudgetSeconds)...)
+	s.Warnings = append(s.Warnings, runWarnings(s, end, b.run.Scenario)...)
 	return s
 }
 
@@ -217,6 +241,8 @@ func (d *caseData) status() (CaseStatus, string) {
 			reason += fmt.Sprintf("; and %d more", more)
 		}
 		return CaseFailed, reason
+	case len(d.points) == 0 && d.spared:
+		return CaseNotNeeded, "the search did not need this size"
 	case len(d.points) == 0:
 		return CaseNotReached, "the run ended before the first counted trial"
 	}

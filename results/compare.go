@@ -82,7 +82,7 @@ func (b *Builder) compare(d *caseData) (list []Comparison, warnings []string) {
 		_, reason := base.status()
 		return nil, []string{"not compared: the baseline has no counted trial: " + reason}
 	}
-	pairs, lost := pairUp(d, base)
+	pairs, lost := pairUp(d, base, b.run.Scenario.Search != nil)
 	if len(pairs) == 0 {
 		return nil, []string{"not compared: " + lost}
 	}
@@ -112,6 +112,10 @@ func (b *Builder) compare(d *caseData) (list []Comparison, warnings []string) {
 			Verdict:  stats.Judge(iv, b.run.Scenario.Precision),
 			Warnings: append([]string{}, iv.Warnings...),
 		}
+		if m.Name == MetricThroughput && d.isLinkBound() && base.isLinkBound() {
+			c.Headline = false
+			c.Warnings = append(c.Warnings, linkWarning(d, base))
+		}
 		if lost != "" {
 			c.Warnings = append(c.Warnings, lost)
 		}
@@ -123,16 +127,19 @@ func (b *Builder) compare(d *caseData) (list []Comparison, warnings []string) {
 // pair holds the indices of two trials of one block.
 type pair struct{ mine, theirs int }
 
-// pairUp matches trials by their block, and says in how many blocks that was impossible.
-func pairUp(d, base *caseData) (pairs []pair, lost string) {
+// pairUp matches trials by their block, and says in how many blocks that was impossible. In a search, a baseline serves
+// several paths in turn: that it is alone in a block is no loss then.
+func pairUp(d, base *caseData, search bool) (pairs []pair, lost string) {
 	theirs := map[int]int{}
 	for i, p := range base.points {
 		theirs[p.Block] = i
 	}
 	blocks := map[int]bool{} // in which either was tried; true where both were counted
 	for _, side := range []*caseData{d, base} {
-		for _, p := range side.points {
-			blocks[p.Block] = false
+		if side == d || !search {
+			for _, p := range side.points {
+				blocks[p.Block] = false
+			}
 		}
 		for block := range side.failedBlocks {
 			blocks[block] = false

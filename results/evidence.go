@@ -17,6 +17,7 @@ func (d *caseData) evidence(l loads) Evidence {
 		BusyShare: map[string]measured.Float{
 			machine: l.machine,
 			disk:    l.disk,
+			link:    l.link,
 		},
 		DeviceReadBytesPerByte:  l.read,
 		DeviceWriteBytesPerByte: l.written,
@@ -33,6 +34,9 @@ func (d *caseData) evidence(l loads) Evidence {
 		if d.isNull() {
 			e.Verified = "not verified: there are no bytes to verify"
 		}
+	}
+	if d.Kind == Write {
+		delete(e.BusyShare, link)
 	}
 	for _, side := range d.sides() {
 		e.BusyShare[side] = map[string]measured.Float{sender: l.sender, receiver: l.receiver, writer: l.writer}[side]
@@ -58,6 +62,7 @@ func (d *caseData) loads() loads {
 		machine:  d.medianFloat(func(t Trial) measured.Float { return share(t.Machine.BusyNS, t.Machine.TotalNS) }),
 		disk:     d.medianFloat(func(t Trial) measured.Float { return share(t.Device.BusyNS, span(d.Kind, t)) }),
 		read:     d.medianFloat(func(t Trial) measured.Float { return perByte(t.Device.ReadBytes, t.Bytes) }),
+		link:     d.medianFloat(func(t Trial) measured.Float { return linkShare(d.link, t) }),
 		written:  d.medianFloat(func(t Trial) measured.Float { return perByte(t.Device.WriteBytes, t.Bytes) }),
 		sender:   perTrial(sender),
 		receiver: perTrial(receiver),
@@ -98,6 +103,20 @@ func (d *caseData) sideEvidence(side string) SideEvidence {
 		MinorFaults:         median(func(s Side) measured.Int { return s.MinorFaults }),
 		MajorFaults:         median(func(s Side) measured.Int { return s.MajorFaults }),
 	}
+	hardware := func(of func(*HardwareCounters) measured.Int) measured.Float {
+		return d.medianFloat(func(t Trial) measured.Float {
+			return perKiB(sideTime(t, side, func(s Side) measured.Int {
+				if s.Hardware == nil {
+					return measured.Unavailable[int64]("not recorded")
+				}
+				return of(s.Hardware)
+			}), t.Bytes)
+		})
+	}
+	e.CyclesPerKiB = hardware(func(h *HardwareCounters) measured.Int { return h.Cycles })
+	e.InstructionsPerKiB = hardware(func(h *HardwareCounters) measured.Int { return h.Instructions })
+	e.CacheMissesPerKiB = hardware(func(h *HardwareCounters) measured.Int { return h.CacheMisses })
+	e.TCP = d.tcp(side)
 	names := map[string]bool{}
 	for _, p := range d.points {
 		for name := range p.Sides[side].Syscalls {
@@ -123,6 +142,42 @@ func (d *caseData) sideEvidence(side string) SideEvidence {
 		e.Syscalls[name] = medianOfInts(counts)
 	}
 	return e
+}
+
+// tcp is what the kernel said of a side's connections, medians over the trials; nil where no trial has it.
+func (d *caseData) tcp(side string) *TCPInfo {
+	var newest *TCPInfo
+	for _, p := range d.points {
+		if t := p.Sides[side].TCP; t != nil {
+			newest = t
+		}
+	}
+	if newest == nil {
+		return nil
+	}
+	median := func(of func(*TCPInfo) measured.Int) measured.Int {
+		return d.medianInt(func(t Trial) measured.Int {
+			info := t.Sides[side].TCP
+			if info == nil {
+				return measured.Unavailable[int64]("not recorded")
+			}
+			return of(info)
+		})
+	}
+	return &TCPInfo{
+		Connections:            newest.Connections,
+		Retransmits:            median(func(t *TCPInfo) measured.Int { return t.Retransmits }),
+		RTTNS:                  median(func(t *TCPInfo) measured.Int { return t.RTTNS }),
+		MinRTTNS:               median(func(t *TCPInfo) measured.Int { return t.MinRTTNS }),
+		DeliveryBytesPerSecond: median(func(t *TCPInfo) measured.Int { return t.DeliveryBytesPerSecond }),
+		SegmentBytes:           median(func(t *TCPInfo) measured.Int { return t.SegmentBytes }),
+		HeaderBytes:            median(func(t *TCPInfo) measured.Int { return t.HeaderBytes }),
+		CwndSegments:           median(func(t *TCPInfo) measured.Int { return t.CwndSegments }),
+		BusyNS:                 median(func(t *TCPInfo) measured.Int { return t.BusyNS }),
+		WindowLimitedNS:        median(func(t *TCPInfo) measured.Int { return t.WindowLimitedNS }),
+		SndbufLimitedNS:        median(func(t *TCPInfo) measured.Int { return t.SndbufLimitedNS }),
+		CongestionControl:      newest.CongestionControl,
+	}
 }
 
 // crossingsPerChunk is two for each of the side's system calls, over the trial's operations.

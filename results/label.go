@@ -1,6 +1,7 @@
 package results
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -73,11 +74,24 @@ func transferWords() []labelWord {
 			}
 			return p.Loop + " loop"
 		}},
-		{false, func(p Params) string { return p.Link }},
+		{false, func(p Params) string { return strings.TrimSpace(p.Link + " " + p.LinkOptions) }},
 		{false, func(p Params) string { return affix("", p.Receiver, " receiver") }},
 		{false, func(p Params) string { return counted(p.Streams, "stream") }},
+		{false, func(p Params) string { return affix("send buffer ", buffer(p.SoSndbufBytes), "") }},
+		{false, func(p Params) string { return affix("receive buffer ", buffer(p.SoRcvbufBytes), "") }},
+		{false, func(p Params) string { return "nodelay " + cmp.Or(p.Nodelay, "on") }},
+		{false, func(p Params) string { return "cork " + cmp.Or(p.Cork, "off") }},
+		{false, func(p Params) string { return cmp.Or(p.Congestion, "default") + " congestion control" }},
 		{false, func(p Params) string { return affix("", formatBytes(p.FileBytes), " file") }},
 	}
+}
+
+// buffer is a socket buffer's size as it was asked for.
+func buffer(bytes int64) string {
+	if bytes == 0 {
+		return "auto"
+	}
+	return formatBytes(bytes)
 }
 
 func writeWords() []labelWord {

@@ -99,6 +99,7 @@ const (
 	writer   = "writer"
 	machine  = "machine"
 	disk     = "disk"
+	link     = "link"
 )
 
 // isNull says that a case moves no bytes: the null path or the null writer.
@@ -191,6 +192,14 @@ func (c Case) metrics() []metricOf {
 	cpu(sender, MetricSenderCPU, MetricSenderUser, MetricSenderSystem)
 	cpu(receiver, MetricReceiverCPU, MetricReceiverUser, MetricReceiverSystem)
 	add(MetricMachineCPU, machineCPU)
+	if c.Params.Link == linkRemote {
+		add(MetricPeerCPU, bytesOf(func(t Trial) measured.Float {
+			if t.PeerMachine == nil {
+				return measured.Unavailable[float64]("the trial recorded nothing of the other host")
+			}
+			return perKiB(t.PeerMachine.BusyNS, t.Bytes)
+		}))
+	}
 	if c.isFetch() {
 		add(MetricRequests, func(t Trial) measured.Float { return perSecond(float64(t.Operations), t.ElapsedNS) })
 		if c.Params.Loop == openLoop {

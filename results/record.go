@@ -25,6 +25,10 @@ type Run struct {
 	Args    []string  `json:"arguments"`
 	Tool    Tool      `json:"tool"`
 	Host    host.Host `json:"host"`
+	// Peer is the other host of a remote link: the machine of the receivers.
+	Peer *host.Host `json:"peer,omitempty"`
+	// Links are the links that were up for the run, each once.
+	Links []Link `json:"links,omitempty"`
 
 	Scenario Scenario `json:"scenario"`
 	Cases    []Case   `json:"cases"` // in the order of the scenario
@@ -46,8 +50,26 @@ type Scenario struct {
 	Charts   []string        `json:"charts"`   // throughput, cpu, latency, sweep
 	// Precision is the relative half-width of a ratio's interval at which a run stops: 0.03 for ±3 %.
 	Precision float64 `json:"precision"`
+	// Search says that the sizes of chunks that are measured are searched for; nil: all are measured.
+	Search *Search `json:"search,omitempty"`
 	// Budget is the time in seconds after which a run stops, precise or not.
 	BudgetSeconds float64 `json:"budget_seconds"`
+}
+
+// Link is what lay between the two ends of some cases.
+type Link struct {
+	Kind    string `json:"link"`              // loopback, veth, remote
+	Options string `json:"options,omitempty"` // as in Params.LinkOptions
+	// RateGbits is what the slowest part that is known can carry: the shaper of a veth link, else the slower of the two NICs. It
+	// counts everything on the wire, headers too.
+	RateGbits measured.Float `json:"rate_gbits_per_second"`
+	Sender    host.NIC       `json:"sender_nic"`
+	Receiver  host.NIC       `json:"receiver_nic"`
+}
+
+// Search is a bisection over chunk sizes: for each path, where does it begin to be better than its baseline?
+type Search struct {
+	Metric string `json:"metric"` // the name of a metric that is compared
 }
 
 // Kind tells transfers from writes.
@@ -75,13 +97,22 @@ type Case struct {
 // at its zero values and out of the JSON.
 type Params struct {
 	Path       string `json:"path,omitempty"`
+	Source     string `json:"source,omitempty"` // file, memory; records of the first versions have none, and mean file
 	ChunkBytes int64  `json:"chunk_bytes,omitempty"`
-	Cache      string `json:"cache,omitempty"`    // warm, cold
-	Link       string `json:"link,omitempty"`     // loopback
-	Receiver   string `json:"receiver,omitempty"` // recv, discard, checksum
-	Streams    int    `json:"streams,omitempty"`
-	Workload   string `json:"workload,omitempty"` // stream, fetch
-	Loop       string `json:"loop,omitempty"`     // fetch only: closed, open
+	Cache      string `json:"cache,omitempty"` // warm, cold; none for memory
+	Link       string `json:"link,omitempty"`  // loopback, veth, remote
+	// LinkOptions are those of a veth link, as "rate=1Gbit sg=off"; empty where the link is as the kernel makes it.
+	LinkOptions string `json:"link_options,omitempty"`
+	Receiver    string `json:"receiver,omitempty"` // recv, discard, checksum
+	Streams     int    `json:"streams,omitempty"`
+	Workload    string `json:"workload,omitempty"` // stream, fetch
+	// What was asked for of both ends' sockets; absent where it was left to the kernel (and nodelay to copylab: on).
+	SoSndbufBytes int64  `json:"so_sndbuf_bytes,omitempty"`
+	SoRcvbufBytes int64  `json:"so_rcvbuf_bytes,omitempty"`
+	Nodelay       string `json:"nodelay,omitempty"`    // off
+	Cork          string `json:"cork,omitempty"`       // on
+	Congestion    string `json:"congestion,omitempty"` // cubic, bbr, reno, …
+	Loop          string `json:"loop,omitempty"`       // fetch only: closed, open
 	// LoadShare is the offered rate of an open loop as a share of the closed-loop rate of the baseline path.
 	LoadShare float64 `json:"load_share,omitempty"`
 
@@ -138,14 +169,16 @@ type Trial struct {
 	// from the intended start in an open loop), "sync" (one fsync or fdatasync).
 	Latency map[string]Histogram `json:"latency,omitempty"`
 
-	Machine  host.MachineDelta `json:"machine"`            // the whole machine during the timed span
-	Device   host.DeviceDelta  `json:"device"`             // the disk during the timed span (for writes: until durable)
-	Settled  host.DeviceDelta  `json:"device_settled"`     // the same until everything left dirty had been written back
-	Before   host.Residency    `json:"cache_before"`       // the file's pages right before the timed span
-	After    host.Residency    `json:"cache_after"`        // and right after
-	MemFirst host.DirtyMemory  `json:"dirty_before"`       // Dirty and Writeback of the machine
-	MemLast  host.DirtyMemory  `json:"dirty_after"`        //
-	Checksum string            `json:"checksum,omitempty"` // xxh64 of what the receiver got, verify phase and checksum receiver
+	Machine host.MachineDelta `json:"machine"` // the whole machine during the timed span
+	// PeerMachine is the same of the other host; remote link only.
+	PeerMachine *host.MachineDelta `json:"peer_machine,omitempty"`
+	Device      host.DeviceDelta   `json:"device"`             // the disk during the timed span (for writes: until durable)
+	Settled     host.DeviceDelta   `json:"device_settled"`     // the same until everything left dirty had been written back
+	Before      host.Residency     `json:"cache_before"`       // the file's pages right before the timed span
+	After       host.Residency     `json:"cache_after"`        // and right after
+	MemFirst    host.DirtyMemory   `json:"dirty_before"`       // Dirty and Writeback of the machine
+	MemLast     host.DirtyMemory   `json:"dirty_after"`        //
+	Checksum    string             `json:"checksum,omitempty"` // xxh64 of what the receiver got, verify phase and checksum receiver
 	// Settings are what the kernel reports of the sockets or the file: buffer sizes, nodelay, alignment.
 	Settings map[string]string `json:"settings,omitempty"`
 	// Disturbed says what else happened on the machine during the trial; the trial still counts.
@@ -164,6 +197,34 @@ type Side struct {
 	MajorFaults         measured.Int     `json:"major_faults"`
 	MaxRSSBytes         measured.Int     `json:"max_rss_bytes"`
 	Syscalls            map[string]int64 `json:"syscalls,omitempty"` // the path's own count
+	// TCP is what the kernel said of this side's connections at the end of the span; nil for a side that has none.
+	TCP      *TCPInfo          `json:"tcp,omitempty"`
+	Hardware *HardwareCounters `json:"hardware,omitempty"`
+}
+
+// HardwareCounters are a side's threads' own, in user and kernel mode, from perf_event_open(2).
+type HardwareCounters struct {
+	Cycles       measured.Int `json:"cycles"`
+	Instructions measured.Int `json:"instructions"`
+	CacheMisses  measured.Int `json:"cache_misses"` // of the last level, as PERF_COUNT_HW_CACHE_MISSES counts them
+}
+
+// TCPInfo is TCP_INFO (tcp(7), struct tcp_info in linux/tcp.h) of a side's connections.
+type TCPInfo struct {
+	Connections            int          `json:"connections"`
+	Retransmits            measured.Int `json:"retransmits"`               // segments sent again during the span, all connections
+	RTTNS                  measured.Int `json:"rtt_ns"`                    // smoothed, at the end; median of the connections
+	MinRTTNS               measured.Int `json:"min_rtt_ns"`                // smallest of the connections
+	DeliveryBytesPerSecond measured.Int `json:"delivery_bytes_per_second"` // newest sample, summed up
+	SegmentBytes           measured.Int `json:"segment_bytes"`             // payload of a full segment (tcpi_snd_mss)
+	HeaderBytes            measured.Int `json:"header_bytes"`              // of IP and TCP in such a segment
+	CwndSegments           measured.Int `json:"congestion_window_segments"`
+	// Time in the span during which a connection had data to send, and could not because of the receiver's window, or
+	// because of its own socket buffer; summed up.
+	BusyNS            measured.Int `json:"busy_ns"`
+	WindowLimitedNS   measured.Int `json:"receive_window_limited_ns"`
+	SndbufLimitedNS   measured.Int `json:"send_buffer_limited_ns"`
+	CongestionControl string       `json:"congestion_control"`
 }
 
 // CPUNS is user and system time together.
@@ -192,7 +253,8 @@ type End struct {
 const (
 	StopPrecise     = "precise"     // every headline ratio reached the precision
 	StopBlocks      = "blocks"      // the most blocks that the scenario allows
-	StopBudget      = "budget"      // the time budget ran out before the precision was reached
+	StopFound       = "found"       // a search has found, or ruled out, every crossover
+	StopBudget      = "budget"      // the time budget ran out before the precision was reached, or the search was done
 	StopInterrupted = "interrupted" // Ctrl-C
 	StopFailed      = "failed"      // nothing was left to measure
 )

@@ -14,8 +14,10 @@ type Summary struct {
 	Run         RunSummary    `json:"run"`
 	Cases       []CaseSummary `json:"cases"`
 	Comparisons []Comparison  `json:"comparisons"`
-	Tool        ToolCost      `json:"tool_cost"`
-	Warnings    []string      `json:"warnings"` // that concern the run as a whole
+	// Crossovers are what a search found: from which chunk size on a path pays. Empty for a scenario that doesn't search.
+	Crossovers []Crossover `json:"crossovers,omitempty"`
+	Tool       ToolCost    `json:"tool_cost"`
+	Warnings   []string    `json:"warnings"` // that concern the run as a whole
 }
 
 // RunSummary says what was run, where and when.
@@ -31,6 +33,9 @@ type RunSummary struct {
 	Charts   []string  `json:"charts"`
 	Tool     Tool      `json:"tool"`
 	Host     host.Host `json:"host"`
+	// Peer is the other host of a remote link; absent where there was none.
+	Peer  *host.Host `json:"peer,omitempty"`
+	Links []Link     `json:"links,omitempty"` // that were up
 	// Stopped is why the run ended (a Stop constant), or "cut off" for a record without an end.
 	Stopped         string         `json:"stopped"`
 	Blocks          int            `json:"blocks"`            // counted ones
@@ -48,6 +53,7 @@ const (
 	CaseUnavailable CaseStatus = "unavailable" // can't be measured here
 	CaseFailed      CaseStatus = "failed"      // a trial failed
 	CaseNotReached  CaseStatus = "not reached" // the run ended before its first counted trial
+	CaseNotNeeded   CaseStatus = "not needed"  // a search knew enough without its size
 )
 
 // CaseSummary is one case with its metrics.
@@ -84,6 +90,7 @@ const (
 	MetricReceiverUser   = "receiver_user_ns_per_kib"
 	MetricReceiverSystem = "receiver_system_ns_per_kib"
 	MetricMachineCPU     = "machine_cpu_ns_per_kib"      // every busy CPU, from /proc/stat
+	MetricPeerCPU        = "peer_machine_cpu_ns_per_kib" // the same of the other host; remote link only
 	MetricRequests       = "requests_per_second"         // fetch
 	MetricOffered        = "offered_requests_per_second" // fetch, open loop
 	MetricFetchP50       = "fetch_p50_ns"                // per trial; fetch
@@ -136,7 +143,7 @@ type Latency struct {
 type Evidence struct {
 	Sides map[string]SideEvidence `json:"sides"` // sender and receiver, or writer
 	// BusyShare is how much of the timed span each CPU-bound thing was busy: 0 to 1, medians.
-	BusyShare map[string]measured.Float `json:"busy_share"` // sender, receiver, writer, machine, disk
+	BusyShare map[string]measured.Float `json:"busy_share"` // sender, receiver, writer, machine, disk, link
 	// Device bytes per payload byte, medians, during the timed span.
 	DeviceReadBytesPerByte  measured.Float `json:"device_read_bytes_per_byte"`
 	DeviceWriteBytesPerByte measured.Float `json:"device_write_bytes_per_byte"`
@@ -161,6 +168,12 @@ type SideEvidence struct {
 	InvoluntarySwitches measured.Int     `json:"involuntary_switches"`
 	MinorFaults         measured.Int     `json:"minor_faults"`
 	MajorFaults         measured.Int     `json:"major_faults"`
+	// Of the hardware's counters, per KiB of payload.
+	CyclesPerKiB       measured.Float `json:"cycles_per_kib"`
+	InstructionsPerKiB measured.Float `json:"instructions_per_kib"`
+	CacheMissesPerKiB  measured.Float `json:"cache_misses_per_kib"`
+	// TCP is what the kernel said of the side's connections; a side without any has none.
+	TCP *TCPInfo `json:"tcp,omitempty"`
 }
 
 // Verdict is what a comparison lets us say.
@@ -188,6 +201,35 @@ type Comparison struct {
 	Verdict    Verdict  `json:"verdict"`
 	Headline   bool     `json:"headline"` // its precision decides when a run may stop; never where a trial failed
 	Warnings   []string `json:"warnings"`
+}
+
+// Crossover is the chunk size from which on a path is better than its baseline at the same size, as far as the sizes that were tried
+// tell: somewhere between NotUpTo and From. Sizes between the two were tried and decided nothing, or were not tried.
+type Crossover struct {
+	Label    string `json:"label"`    // of the path, with what else tells its cases from others: "splice", "sendfile, veth"
+	Baseline string `json:"baseline"` // the same of the baseline
+	Params   Params `json:"params"`   // of the path's cases, without the chunk
+	Metric   string `json:"metric"`   // what was compared
+	// NotUpToBytes is the largest size at which the path was shown not to be better, with no smaller one at which it was shown to be. It is
+	// unavailable where there is none, as for a path that was better at every size that was tried.
+	NotUpToBytes measured.Int `json:"not_up_to_bytes"`
+	// FromBytes is the smallest size at which it was shown to be better, with no larger one at which it was shown not to be. It is unavailable
+	// where there is none, as for a path that was better at no size that was tried.
+	FromBytes measured.Int `json:"from_bytes"`
+	// Tried are the comparisons behind it, by size.
+	Tried []CrossoverPoint `json:"tried"`
+	// Warnings say what to know before trusting it: answers that contradict each other, a search that was cut off.
+	Warnings []string `json:"warnings"`
+}
+
+// CrossoverPoint is the comparison at one size.
+type CrossoverPoint struct {
+	ChunkBytes int64   `json:"chunk_bytes"`
+	Ratio      float64 `json:"ratio"`
+	Low        float64 `json:"low"`
+	High       float64 `json:"high"`
+	Verdict    Verdict `json:"verdict"`
+	Better     string  `json:"better"` // a Better constant
 }
 
 // ToolCost is what copylab itself adds to each operation, measured in the same run.

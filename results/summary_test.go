@@ -109,9 +109,12 @@ func TestSummaryKeys(t *testing.T) {
 	keys("percentiles", latency["op"], "p50", "p90", "p99", "p99_9", "p99_99", "max", "count")
 	evidence := keys("evidence", transfer["evidence"], "sides", "busy_share", "device_read_bytes_per_byte", "device_write_bytes_per_byte",
 		"resident_share_before", "resident_share_after", "dirty_bytes_before", "dirty_bytes_after", "writeback_bytes_before", "writeback_bytes_after", "verified")
-	keys("busy shares", evidence["busy_share"], "sender", "receiver", "machine", "disk")
+	keys("busy shares", evidence["busy_share"], "sender", "receiver", "machine", "disk", "link")
 	sides := keys("sides", evidence["sides"], "sender", "receiver")
-	keys("sender", sides["sender"], "syscalls", "syscalls_source", "crossings_per_chunk", "voluntary_switches", "involuntary_switches", "minor_faults", "major_faults")
+	from := keys("sender", sides["sender"], "syscalls", "syscalls_source", "crossings_per_chunk", "voluntary_switches", "involuntary_switches", "minor_faults", "major_faults",
+		"cycles_per_kib", "instructions_per_kib", "cache_misses_per_kib", "tcp")
+	keys("tcp", from["tcp"], "connections", "retransmits", "rtt_ns", "min_rtt_ns", "delivery_bytes_per_second", "segment_bytes", "header_bytes",
+		"congestion_window_segments", "busy_ns", "receive_window_limited_ns", "send_buffer_limited_ns", "congestion_control")
 
 	unavailable := keys("unavailable case", cases[2], append(slices.Clone(caseKeys), "reason")...)
 	for name, m := range unavailable["metrics"].(map[string]any) {
@@ -162,7 +165,7 @@ func TestEveryKeyIsDocumented(t *testing.T) {
 	run, trials, end := fixtureRecord()
 	keys := map[string]bool{}
 	fetching := streamCase("fetch", "sendfile")
-	fetching.Params.Workload, fetching.Params.Loop = "fetch", "open"
+	fetching.Params.Workload, fetching.Params.Loop, fetching.Params.Link = "fetch", "open", "remote"
 	for _, c := range append(slices.Clone(run.Cases), fetching) {
 		for _, m := range c.metrics() {
 			keys[m.name] = true

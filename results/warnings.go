@@ -201,7 +201,7 @@ func (d *caseData) cacheWarnings(machine host.Host) []string {
 }
 
 // runWarnings are about the run as a whole: why it ended, and on what it ran.
-func runWarnings(s *Summary, end *End, budgetSeconds float64) []string {
+func runWarnings(s *Summary, end *End, scenario Scenario) []string {
 	var out []string
 	aim := "the precision of " + formatPrecision(s.Run.Precision)
 	got := "how precise it became can't be told: " + s.Run.PrecisionGot.Why()
@@ -211,6 +211,7 @@ func runWarnings(s *Summary, end *End, budgetSeconds float64) []string {
 		reached = p <= s.Run.Precision
 	}
 	headline := slices.ContainsFunc(s.Comparisons, func(c Comparison) bool { return c.Headline })
+	budget := time.Duration(scenario.BudgetSeconds * float64(time.Second))
 	switch {
 	case end == nil:
 		out = append(out, "the record is cut off, it has no end: the run was killed, or this is a copy made while it ran")
@@ -218,8 +219,10 @@ func runWarnings(s *Summary, end *End, budgetSeconds float64) []string {
 		out = append(out, "the run was interrupted: this is what was measured until then")
 	case end.Reason == StopFailed:
 		out = append(out, "the run failed: "+end.Detail)
+	case end.Reason == StopBudget && scenario.Search != nil:
+		out = append(out, fmt.Sprintf("the time budget of %v ran out before the search was done; a larger budget would narrow the crossovers", budget))
 	case end.Reason == StopBudget && headline && !reached:
-		out = append(out, fmt.Sprintf("the time budget of %v ran out before %s was reached: %s; a larger budget would narrow it", time.Duration(budgetSeconds*float64(time.Second)), aim, got))
+		out = append(out, fmt.Sprintf("the time budget of %v ran out before %s was reached: %s; a larger budget would narrow it", budget, aim, got))
 	case end.Reason == StopBlocks && headline && !reached:
 		out = append(out, fmt.Sprintf("the most blocks that the scenario allows were measured before %s was reached: %s; more blocks would narrow it", aim, got))
 	}

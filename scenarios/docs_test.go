@@ -75,6 +75,10 @@ func TestDocumentedDefaults(t *testing.T) {
 	if err := json.Unmarshal(s.Results().Resolved, &resolved); err != nil {
 		t.Fatal(err)
 	}
+	var searching struct{ Search map[string]any }
+	if err := json.Unmarshal(parse(t, with("transfer: {}\nsearch: {}\n")).Results().Resolved, &searching); err != nil {
+		t.Fatal(err)
+	}
 	resolved.Transfer[0]["workload"] = WorkloadStream
 	resolved.Write[0]["sync"] = []any{"none"}
 	for _, g := range []struct {
@@ -85,6 +89,7 @@ func TestDocumentedDefaults(t *testing.T) {
 		{"## The scenario itself", topKeys(), map[string]any{"charts": resolved.Charts}},
 		{"## transfer:", transferKeys(), resolved.Transfer[0]},
 		{"## write:", writeKeys(), resolved.Write[0]},
+		{"## search:", searchKeys(), searching.Search},
 		{"## measure:", measureKeys(), resolved.Measure},
 	} {
 		_, section, ok := strings.Cut(string(text), "\n"+g.heading)

@@ -4,11 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"path/filepath"
 	"time"
 
 	"copylab/results"
 	"copylab/results/host"
+	"copylab/results/measured"
+	"copylab/scenarios/links"
+	"copylab/scenarios/sink"
 	"copylab/scenarios/worker"
 )
 
@@ -19,11 +23,13 @@ type Execution struct {
 	// Dir is where the test files go, hence which disk is measured.
 	Dir string
 	// Worker is the command that starts a worker process.
-	Worker   []string
-	Effort   Effort
-	Seed     uint64
-	Tool     results.Tool
-	Args     []string
+	Worker []string
+	Effort Effort
+	Seed   uint64
+	Tool   results.Tool
+	Args   []string
+	// Sink is a session with a sink on another host, for the remote link; nil: there is none.
+	Sink     *sink.Session
 	Progress func(Event)
 	// Note tells the user something before the first trial: what is being prepared, what was cleaned up.
 	Note func(string)
@@ -74,9 +80,20 @@ func (e *Execution) Run(ctx context.Context, record *results.Writer, started tim
 		processes.SenderCPU, processes.ReceiverCPU = cpus[0], cpus[len(cpus)-1]
 	}
 	run := e.run(id, started, machine)
+	if e.Sink != nil {
+		peer := e.Sink.Host()
+		processes.Sink, run.Peer = e.Sink, &peer
+		run.Links = append(run.Links, remoteLink(e.Sink))
+	}
 	for i, c := range run.Cases {
 		run.Cases[i].Unavailable = processes.Availability(c)
 	}
+	up, err := openLinks(ctx, run.Cases)
+	defer func() { err = errors.Join(err, up.close()) }()
+	if err != nil {
+		return out, err
+	}
+	processes.Links, run.Links = up.links, append(run.Links, up.facts...)
 	// The checks that can refuse the whole run come before the first byte of the record and of the test files.
 	e.note(fmt.Sprintf("making test files in %s", filepath.Clean(e.Dir)))
 	if err := processes.Prepare(ctx, run.Cases); err != nil && ctx.Err() == nil {
@@ -118,6 +135,81 @@ func (e *Execution) checkAlignment(d host.Disk) error {
 		return nil
 	}
 	return e.Scenario.CheckAlignment(offset, memory)
+}
+
+// remoteLink is what is known of the way to a sink: what the cards at both ends say. What lies between them, nobody here knows.
+func remoteLink(to *sink.Session) results.Link {
+	l := results.Link{Kind: LinkRemote, Receiver: to.NIC()}
+	l.Sender = sendingNIC(to.Address())
+	here, ok := l.Sender.SpeedGbits.Get()
+	if !ok {
+		l.RateGbits = measured.Unavailable[float64]("the speed of this host's network card is not known: %s", l.Sender.SpeedGbits.Why())
+		return l
+	}
+	there, ok := l.Receiver.SpeedGbits.Get()
+	if !ok {
+		l.RateGbits = measured.Unavailable[float64]("the speed of the sink's network card is not known: %s", l.Receiver.SpeedGbits.Why())
+		return l
+	}
+	l.RateGbits = measured.Known(min(here, there))
+	return l
+}
+
+// sendingNIC is the network card through which an address and port are reached.
+func sendingNIC(address string) host.NIC {
+	to, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return host.NoNIC(fmt.Errorf("look for the way to the sink: %w", err))
+	}
+	nic, err := host.NICOf(to.Addr())
+	if err != nil {
+		return host.NoNIC(err)
+	}
+	return nic
+}
+
+// linksUp are the links of a run.
+type linksUp struct {
+	links map[string]*links.Link
+	facts []results.Link
+}
+
+// openLinks makes the links that the cases need; a remote one is the sink's. A link that can't be made leaves its cases unavailable,
+// with the reason. One that is not made because the run was interrupted does too: the record then says that it was.
+func openLinks(ctx context.Context, cases []results.Case) (up linksUp, err error) {
+	up.links = map[string]*links.Link{}
+	failed := map[string]string{}
+	for i, c := range cases {
+		name := linkOf(c.Params)
+		if c.Kind != results.Transfer || c.Unavailable != "" || c.Params.Link == LinkRemote || isNull(c) || up.links[name] != nil {
+			continue
+		}
+		if why, known := failed[name]; known {
+			cases[i].Unavailable = why
+			continue
+		}
+		spec, err := links.Parse(name)
+		if err != nil {
+			return up, err
+		}
+		l, err := links.Open(ctx, spec)
+		if err != nil {
+			failed[name] = err.Error()
+			cases[i].Unavailable = err.Error()
+			continue
+		}
+		up.links[name] = l
+		up.facts = append(up.facts, l.Facts())
+	}
+	return up, nil
+}
+
+func (u linksUp) close() error {
+	var errs []error
+	for _, l := range u.links {
+		errs = append(errs, l.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // Clean removes what killed runs left in dir: test files, and workers that lost their command.

@@ -10,14 +10,16 @@ import (
 	"copylab/internal/kernel"
 	"copylab/results"
 	"copylab/results/host"
+	"copylab/scenarios/links"
 )
 
 // Item is one thing that a scenario can name, and whether it works on this machine.
 type Item struct {
 	ID     string       `json:"id"`
 	Title  string       `json:"title"`
-	Status kernel.State `json:"status"` // available, unavailable, unknown
-	Reason string       `json:"reason"` // empty where it is available
+	Source string       `json:"source,omitempty"` // of a path: file, memory
+	Status kernel.State `json:"status"`           // available, unavailable, unknown
+	Reason string       `json:"reason"`           // empty where it is available
 }
 
 // Listing is everything that a scenario can name. A nil group was not asked for.
@@ -47,7 +49,9 @@ func List(group, dir string) (Listing, error) {
 	want := func(g string) bool { return group == "" || group == g }
 	if want("paths") || want("scenarios") {
 		for _, p := range copypaths.Catalogue() {
-			l.Paths = append(l.Paths, item(p.ID, p.Title, p.ProbeIn(dir)))
+			i := item(p.ID, p.Title, p.ProbeIn(dir))
+			i.Source = string(p.Source)
+			l.Paths = append(l.Paths, i)
 		}
 	}
 	if want("receivers") || want("scenarios") {
@@ -55,8 +59,10 @@ func List(group, dir string) (Listing, error) {
 			l.Receivers = append(l.Receivers, item(r.ID, r.Title, r.Probe()))
 		}
 	}
-	if want("links") {
-		l.Links = []Item{item("loopback", "both ends on this machine, over 127.0.0.1", kernel.Available())}
+	if want("links") || want("scenarios") {
+		for _, k := range links.Kinds() {
+			l.Links = append(l.Links, item(string(k.ID), k.Title, links.Probe(k.ID)))
+		}
 	}
 	if want("writes") || want("scenarios") {
 		for _, m := range diskwrite.Methods() {
@@ -83,7 +89,7 @@ func List(group, dir string) (Listing, error) {
 			return l, err
 		}
 		if group == "scenarios" {
-			l.Paths, l.Receivers, l.Methods = nil, nil, nil // were only needed to tell
+			l.Paths, l.Receivers, l.Links, l.Methods = nil, nil, nil, nil // were only needed to tell
 		}
 	}
 	return l, nil
@@ -130,9 +136,9 @@ func firstUnavailable(l Listing, c results.Case) string {
 	for _, look := range []struct {
 		items []Item
 		id    string
-	}{{l.Paths, c.Params.Path}, {l.Receivers, c.Params.Receiver}, {l.Methods, c.Params.Method}} {
+	}{{l.Paths, c.Params.Path}, {l.Receivers, c.Params.Receiver}, {l.Links, c.Params.Link}, {l.Methods, c.Params.Method}} {
 		for _, i := range look.items {
-			if i.ID == look.id && i.Status == kernel.StateUnavailable {
+			if i.ID == look.id && (i.Source == "" || i.Source == c.Params.Source) && i.Status == kernel.StateUnavailable {
 				return i.Reason
 			}
 		}

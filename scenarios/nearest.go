@@ -48,7 +48,7 @@ func didYouMean(word string, valid []string) string {
 	if near := Nearest(word, valid); near != "" {
 		b.WriteString(": did you mean " + quoted(near) + "?")
 	}
-	if list := strings.Join(valid, ", "); len(list) <= 200 {
+	if list := strings.Join(valid, ", "); len(list) <= 400 {
 		b.WriteString(" (valid: " + list + ")")
 	}
 	return b.String()

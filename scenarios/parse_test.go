@@ -99,7 +99,23 @@ func badInputs() []struct{ name, text string } {
 		{"paths by spaces", with("transfer:\n  paths: read-write sendfile\n")},
 		{"unknown receiver", with("transfer: {receiver: rcv}\n")},
 		{"unknown cache", with("transfer: {cache: hot}\n")},
-		{"link of a later version", with("transfer: {link: veth}\n")},
+		{"empty baseline list", with("transfer: {paths: [read-write, sendfile]}\nbaseline: {path: []}\n")},
+		{"baseline that no part takes", with("transfer: {paths: [read-write, sendfile]}\nbaseline: {path: [read-write, sendfile]}\n")},
+		{"baseline twice", with("transfer: {paths: [read-write, sendfile]}\nbaseline: {path: [read-write, read-write]}\n")},
+		{"baseline of one part only", with("transfer: [{paths: [read-write, sendfile]}, {source: memory}]\nbaseline: {path: [read-write]}\n")},
+		{"unknown link", with("transfer: {link: wire}\n")},
+		{"link option without value", with("transfer: {link: veth sg}\n")},
+		{"options on loopback", with("transfer: {link: loopback rate=1Gbit}\n")},
+		{"the same link twice", with("transfer: {link: [veth sg=off mtu=9000, veth mtu=9000 sg=off]}\n")},
+		{"unknown source", with("transfer: {source: disk}\n")},
+		{"path of the other source", with("transfer: {paths: [sendmsg]}\n")},
+		{"path of the other source, from memory", with("transfer: {source: memory, paths: [sendfile]}\n")},
+		{"cache from memory", with("transfer: {source: memory, cache: warm}\n")},
+		{"too much memory", with("transfer: {source: memory, file: 5GiB}\n")},
+		{"socket buffer without unit", with("transfer: {so_sndbuf: 64K}\n")},
+		{"socket buffer that is none", with("transfer: {so_rcvbuf: big}\n")},
+		{"nodelay that is neither", with("transfer: {nodelay: true}\n")},
+		{"congestion control that can't be", with("transfer: {congestion: \"no such; rm\"}\n")},
 		{"unknown workload", with("transfer: {workload: streaming}\n")},
 		{"workload list", with("transfer: {workload: [stream, fetch]}\n")},
 		{"unknown pattern", with("write: {patterns: rnd}\n")},
@@ -181,7 +197,6 @@ func badInputs() []struct{ name, text string } {
 		{"blocks open", with("transfer: {}\nmeasure: {blocks: 5..}\n")},
 
 		{"baseline word", with("transfer: {}\nbaseline: read-write\n")},
-		{"baseline list value", with("transfer: {}\nbaseline: {path: [read-write]}\n")},
 		{"baseline nothing", with("transfer: {}\nbaseline: {path: }\n")},
 		{"baseline of a slip", with("transfer: {}\nbaseline: {path: sendfil}\n")},
 		{"baseline not in the part", with("transfer:\n  - paths: [read-write, sendfile]\n  - paths: [mmap-write, sendfile]\nbaseline:\n  path: read-write\n")},
@@ -256,7 +271,7 @@ func TestDefaults(t *testing.T) {
 	if !slices.Equal(ids, want) {
 		t.Errorf("cases are\n%s\nwant\n%s", strings.Join(ids, "\n"), strings.Join(want, "\n"))
 	}
-	if s.Baseline["path"] != "read-write" || s.Baseline["pattern"] != "append" || len(s.Baseline) != 2 {
+	if !slices.Equal(s.Baseline["path"], []string{"read-write"}) || !slices.Equal(s.Baseline["pattern"], []string{"append"}) || len(s.Baseline) != 2 {
 		t.Errorf("baseline is %v", s.Baseline)
 	}
 	if got := s.ReceiveBuffer(s.Cases()[0]); got != 128<<10 {

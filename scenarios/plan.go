@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -25,8 +26,11 @@ func (s *Scenario) LoadReference(c results.Case) results.Case {
 		return c
 	}
 	c.Params.Loop, c.Params.LoadShare = LoopClosed, 0
-	if path, ok := s.Baseline["path"]; ok {
-		c.Params.Path = path
+	for _, path := range s.Baseline["path"] {
+		if slices.Contains(s.Parts[c.Part].Transfer.Paths, path) {
+			c.Params.Path = path
+			break
+		}
 	}
 	c.ID, c.Baseline, c.Unavailable = caseID(c.Kind, c.Params), "", ""
 	return c
@@ -54,39 +58,73 @@ func (s *Scenario) Results() results.Scenario {
 		Charts:        slices.Clone(s.Charts),
 		Precision:     s.Measure.Precision,
 		BudgetSeconds: s.Measure.Budget.Seconds(),
+		Search:        s.Search.results(),
 	}
 }
 
-// param is one parameter of a case, as text.
-type param struct{ name, value string }
+// param is one parameter of a case, as text. One that is silent is left as it is unless somebody says otherwise, and an ID says
+// nothing of it.
+type param struct {
+	name, value string
+	silent      bool
+}
 
 // params lists the parameters that apply to a case, in the order of its ID.
 func params(kind results.Kind, p results.Params) []param {
 	if kind == results.Transfer {
-		list := []param{
-			{"path", p.Path}, {"chunk", FormatSize(p.ChunkBytes)}, {"file", FormatSize(p.FileBytes)}, {"cache", p.Cache},
-			{"link", p.Link}, {"receiver", p.Receiver}, {"streams", strconv.Itoa(p.Streams)}, {"workload", p.Workload},
+		var list []param
+		say := func(name, value string) { list = append(list, param{name: name, value: value}) }
+		maySay := func(name, value, standard string) { list = append(list, param{name, value, value == standard}) }
+		maySay("source", cmp.Or(p.Source, SourceFile), SourceFile)
+		say("path", p.Path)
+		say("chunk", FormatSize(p.ChunkBytes))
+		say("file", FormatSize(p.FileBytes))
+		if p.Source != SourceMemory {
+			say("cache", p.Cache)
 		}
+		say("link", linkOf(p))
+		say("receiver", p.Receiver)
+		say("streams", strconv.Itoa(p.Streams))
+		say("workload", p.Workload)
 		if p.Workload == WorkloadFetch {
-			list = append(list, param{"load", Loop{Share: p.LoadShare}.String()})
+			say("load", Loop{Share: p.LoadShare}.String())
 		}
+		maySay("so_sndbuf", formatBuffer(p.SoSndbufBytes), "auto")
+		maySay("so_rcvbuf", formatBuffer(p.SoRcvbufBytes), "auto")
+		maySay("nodelay", cmp.Or(p.Nodelay, On), On)
+		maySay("cork", cmp.Or(p.Cork, Off), Off)
+		maySay("congestion", cmp.Or(p.Congestion, CongestionDefault), CongestionDefault)
 		return list
 	}
-	list := []param{{"pattern", p.Pattern}, {"method", p.Method}, {"sync", p.Sync}}
+	list := []param{{name: "pattern", value: p.Pattern}, {name: "method", value: p.Method}, {name: "sync", value: p.Sync}}
 	if p.SyncCall != "" {
-		list = append(list, param{"sync_call", p.SyncCall})
+		list = append(list, param{name: "sync_call", value: p.SyncCall})
 	}
 	if p.Draw != "" {
-		list = append(list, param{"draw", p.Draw})
+		list = append(list, param{name: "draw", value: p.Draw})
 	}
-	return append(list, param{"block", FormatSize(p.BlockBytes)}, param{"file", FormatSize(p.FileBytes)}, param{"depth", strconv.Itoa(p.Depth)})
+	return append(list, param{name: "block", value: FormatSize(p.BlockBytes)}, param{name: "file", value: FormatSize(p.FileBytes)},
+		param{name: "depth", value: strconv.Itoa(p.Depth)})
+}
+
+// linkOf is a case's link with its options, as scenarios write it.
+func linkOf(p results.Params) string { return strings.TrimSpace(p.Link + " " + p.LinkOptions) }
+
+// unless is value, or "" where it is the standard one: what was left as it is is left out of a case's parameters.
+func unless(standard, value string) string {
+	if value == standard {
+		return ""
+	}
+	return value
 }
 
 // caseID writes every parameter: "write:pattern=append,method=buffered,…".
 func caseID(kind results.Kind, p results.Params) string {
 	var words []string
 	for _, q := range params(kind, p) {
-		words = append(words, q.name+"="+q.value)
+		if !q.silent {
+			words = append(words, q.name+"="+q.value)
+		}
 	}
 	return string(kind) + ":" + strings.Join(words, ",")
 }
@@ -104,17 +142,18 @@ func (r *resolver) plan(root *node) {
 		parts[i] = p.cases(i)
 	}
 	b := baseline(r, root, parts)
+	r.searchCompares(root, b)
 	if r.err != nil {
 		return
 	}
-	s.Baseline = map[string]string{}
+	s.Baseline = map[string][]string{}
 	for _, g := range b {
-		s.Baseline[g.name] = g.value
+		s.Baseline[g.name] = append(s.Baseline[g.name], g.value)
 	}
 
 	index := map[string]int{}
 	for i, cases := range parts {
-		if err := link(cases, b); err != nil {
+		if err := link(cases, ofPart(b, cases)); err != nil {
 			r.fail(err)
 			return
 		}
@@ -140,7 +179,8 @@ func (p Part) size() int {
 	n := 1
 	times := func(k int) { n = min(n*max(k, 1), mostCases+1) }
 	if t := p.Transfer; t != nil {
-		for _, k := range []int{len(t.Paths), len(t.Chunks), len(t.Caches), len(t.Links), len(t.Receivers), len(t.Streams), len(t.Loads)} {
+		for _, k := range []int{len(t.Paths), len(t.Chunks), len(t.Caches), len(t.Links), len(t.Receivers), len(t.Streams), len(t.Loads),
+			len(t.Sndbufs), len(t.Rcvbufs), len(t.Nodelays), len(t.Corks), len(t.Congestions)} {
 			times(k)
 		}
 		return n
@@ -168,11 +208,16 @@ func (p Part) cases(index int) []results.Case {
 		points = each(points, t.Paths, func(q *results.Params, v string) { q.Path = v })
 		points = each(points, t.Chunks, func(q *results.Params, v int64) { q.ChunkBytes = v })
 		points = each(points, t.Caches, func(q *results.Params, v string) { q.Cache = v })
-		points = each(points, t.Links, func(q *results.Params, v string) { q.Link = v })
+		points = each(points, t.Links, func(q *results.Params, v string) { q.Link, q.LinkOptions, _ = strings.Cut(v, " ") })
 		points = each(points, t.Receivers, func(q *results.Params, v string) { q.Receiver = v })
 		points = each(points, t.Streams, func(q *results.Params, v int) { q.Streams = v })
+		points = each(points, t.Sndbufs, func(q *results.Params, v int64) { q.SoSndbufBytes = v })
+		points = each(points, t.Rcvbufs, func(q *results.Params, v int64) { q.SoRcvbufBytes = v })
+		points = each(points, t.Nodelays, func(q *results.Params, v string) { q.Nodelay = unless(On, v) })
+		points = each(points, t.Corks, func(q *results.Params, v string) { q.Cork = unless(Off, v) })
+		points = each(points, t.Congestions, func(q *results.Params, v string) { q.Congestion = unless(CongestionDefault, v) })
 		for i := range points {
-			points[i].Workload, points[i].FileBytes = t.Workload, t.FileBytes
+			points[i].Source, points[i].Workload, points[i].FileBytes = t.Source, t.Workload, t.FileBytes
 		}
 		if t.Workload == WorkloadFetch {
 			points = each(points, t.Loads, func(q *results.Params, v Loop) {
@@ -245,38 +290,77 @@ func baseline(r *resolver, root *node, parts [][]results.Case) []given {
 	r.checkKeys("baseline", n, BaselineKeys())
 	var named []given
 	for _, e := range n.keys {
-		name := "baseline " + e.key
-		if e.value.kind == list {
-			r.fail(wrong(e.value.at, "%s takes one value, not a list", name))
-		}
-		value, _ := read(r, e.value, name, baselineValue(e.key))
+		some := baselineValues(r, e)
 		if r.err != nil {
 			return nil
 		}
-		used := false
+		used := make([]bool, len(some))
+		anywhere := false
 		for i, cases := range parts {
 			known := valuesOf(cases, e.key)
 			if len(known) == 0 {
 				continue
 			}
-			used = true
-			if !slices.Contains(known, value) {
-				remedy := ""
-				if !e.value.set && len(r.scenario.sets) > 0 {
-					remedy = "; with --set you can change it too: --set baseline." + e.key + "=" + known[0]
-				}
-				r.fail(wrong(e.value.at, "%s %s is in no case of the %s part at %s%s%s", name, quoted(value),
-					r.scenario.Parts[i].Kind, r.scenario.Parts[i].at, didYouMean(value, known), remedy))
+			anywhere = true
+			at := slices.IndexFunc(some, func(g given) bool { return slices.Contains(known, g.value) })
+			if at >= 0 {
+				used[at] = true
+				continue
+			}
+			g := some[0]
+			remedy := ""
+			if !e.value.set && len(r.scenario.sets) > 0 {
+				remedy = "; with --set you can change it too: --set baseline." + e.key + "=" + known[0]
+			}
+			r.fail(wrong(g.at, "baseline %s %s is in no case of the %s part at %s%s%s", e.key, quoted(g.value),
+				r.scenario.Parts[i].Kind, r.scenario.Parts[i].at, didYouMean(g.value, known), remedy))
+			return nil
+		}
+		if !anywhere {
+			r.fail(wrong(e.value.at, "baseline %s is used by no part: %s", e.key, needs(e.key)))
+			return nil
+		}
+		for i, g := range some {
+			if !used[i] {
+				r.fail(wrong(g.at, "baseline %s %s is used by no part: every part that has it has one before it in this list; leave it out", e.key, quoted(g.value)))
 				return nil
 			}
 		}
-		if !used {
-			r.fail(wrong(e.value.at, "%s is used by no part: %s", name, needs(e.key)))
-			return nil
-		}
-		named = append(named, given{param{e.key, value}, e.value.at})
+		named = append(named, some...)
 	}
 	return named
+}
+
+// baselineValues reads what a key of the baseline says: a value, or a list of which each part takes the first that it has.
+func baselineValues(r *resolver, e entry) []given {
+	items := []*node{e.value}
+	if e.value.kind == list {
+		items = e.value.items
+	}
+	if len(items) == 0 {
+		r.fail(wrong(e.value.at, "baseline %s is an empty list: write at least one value, or leave the key out", e.key))
+	}
+	var some []given
+	for _, item := range items {
+		value, _ := read(r, item, "baseline "+e.key, baselineValue(e.key))
+		if slices.ContainsFunc(some, func(g given) bool { return g.value == value }) {
+			r.fail(wrong(item.at, "baseline %s %s is there twice: keep one", e.key, quoted(value)))
+		}
+		some = append(some, given{param{name: e.key, value: value}, item.at})
+	}
+	return some
+}
+
+// ofPart is the baseline of a part: of each key the first value that one of its cases has, or, for a key that it hasn't, any.
+func ofPart(b []given, cases []results.Case) []given {
+	var list []given
+	for i, g := range b {
+		first := slices.IndexFunc(b, func(o given) bool { return o.name == g.name && slices.Contains(valuesOf(cases, g.name), o.value) })
+		if first == i || first < 0 && slices.IndexFunc(b, func(o given) bool { return o.name == g.name }) == i {
+			list = append(list, g)
+		}
+	}
+	return list
 }
 
 // standardBaseline stands where a scenario names none: the first path and the first pattern, where every part that has
@@ -296,7 +380,7 @@ func standardBaseline(root *node, parts [][]results.Case) []given {
 		if first == "" || !everywhere {
 			continue
 		}
-		g := given{param{key, first}, root.at}
+		g := given{param{name: key, value: first}, root.at}
 		sure := true
 		for _, cases := range parts {
 			sure = sure && link(slices.Clone(cases), append(slices.Clone(list), g)) == nil
@@ -320,6 +404,11 @@ func baselineValue(key string) func(string) (string, error) {
 			return l.String(), err
 		case "sync":
 			return parsePolicy(text)
+		case "link":
+			return parseLink(text)
+		case "so_sndbuf", "so_rcvbuf":
+			n, err := parseBuffer(text)
+			return formatBuffer(n), err
 		}
 		if text == "null" {
 			return "", fmt.Errorf("is the cost of the tool itself: nothing is compared with it")
@@ -452,15 +541,26 @@ func (s *Scenario) resolved() json.RawMessage {
 		if !slices.Contains(order, p.Kind) {
 			order = append(order, p.Kind)
 		}
-		groups[p.Kind] = append(groups[p.Kind], p.resolved())
+		o := p.resolved()
+		if s.Search != nil { // says it in place of the chunk
+			o = slices.DeleteFunc(o, func(f field) bool { return f.key == "chunk" })
+		}
+		groups[p.Kind] = append(groups[p.Kind], o)
 	}
 	for _, kind := range order {
 		top = append(top, field{string(kind), groups[kind]})
 	}
+	if s.Search != nil {
+		top = append(top, field{"search", s.Search.resolved()})
+	}
 	var b object
 	for _, key := range BaselineKeys() {
-		if value, ok := s.Baseline[key]; ok {
-			b = append(b, field{key, value})
+		switch values := s.Baseline[key]; len(values) {
+		case 0:
+		case 1:
+			b = append(b, field{key, values[0]})
+		default:
+			b = append(b, field{key, values})
 		}
 	}
 	m := s.Measure
@@ -481,10 +581,14 @@ func (s *Scenario) resolved() json.RawMessage {
 
 func (p Part) resolved() object {
 	if t := p.Transfer; t != nil {
-		o := object{
-			{"paths", t.Paths}, {"file", FormatSize(t.FileBytes)}, {"chunk", sizes(t.Chunks)}, {"cache", t.Caches}, {"link", t.Links},
-			{"receiver", t.Receivers}, {"streams", t.Streams}, {"workload", t.Workload}, {"receive_buffer", FormatSize(t.ReceiveBytes)},
+		o := object{{"source", t.Source}, {"paths", t.Paths}, {"file", FormatSize(t.FileBytes)}, {"chunk", sizes(t.Chunks)}}
+		if t.Source != SourceMemory {
+			o = append(o, field{"cache", t.Caches})
 		}
+		o = append(o, object{
+			{"link", t.Links}, {"receiver", t.Receivers}, {"streams", t.Streams}, {"workload", t.Workload}, {"receive_buffer", FormatSize(t.ReceiveBytes)},
+			{"so_sndbuf", buffers(t.Sndbufs)}, {"so_rcvbuf", buffers(t.Rcvbufs)}, {"nodelay", t.Nodelays}, {"cork", t.Corks}, {"congestion", t.Congestions},
+		}...)
 		if t.Workload == WorkloadFetch {
 			var loads []string
 			for _, l := range t.Loads {
@@ -503,6 +607,14 @@ func (p Part) resolved() object {
 		o = append(o, field{"draw", w.Draws})
 	}
 	return append(o, field{"block", sizes(w.Blocks)}, field{"file", FormatSize(w.FileBytes)}, field{"depth", w.Depths})
+}
+
+func buffers(list []int64) []string {
+	var words []string
+	for _, n := range list {
+		words = append(words, formatBuffer(n))
+	}
+	return words
 }
 
 func sizes(list []int64) []string {

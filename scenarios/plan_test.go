@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"maps"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -75,7 +76,7 @@ func TestFetchParams(t *testing.T) {
 		t.Fatalf("%d cases", len(c))
 	}
 	open := c[3]
-	want := results.Params{Path: "sendfile", ChunkBytes: 65536, Cache: "warm", Link: "loopback", Receiver: "recv", Streams: 2, Workload: "fetch", Loop: "open", LoadShare: 0.5, FileBytes: 256 << 20}
+	want := results.Params{Path: "sendfile", Source: "file", ChunkBytes: 65536, Cache: "warm", Link: "loopback", Receiver: "recv", Streams: 2, Workload: "fetch", Loop: "open", LoadShare: 0.5, FileBytes: 256 << 20}
 	if open.Params != want {
 		t.Errorf("params are %+v, want %+v", open.Params, want)
 	}
@@ -299,11 +300,11 @@ func TestLibraryHasEveryPath(t *testing.T) {
 	}
 	measured := map[string]bool{}
 	for _, c := range s.Cases() {
-		measured[c.Params.Path] = true
+		measured[c.Params.Source+" "+c.Params.Path] = true
 	}
 	for _, p := range copypaths.Catalogue() {
-		if measured[p.ID] == (p.Connection == copypaths.NoConnection) {
-			t.Errorf("path %s in all-paths: %v", p.ID, measured[p.ID])
+		if name := string(p.Source) + " " + p.ID; measured[name] == (p.Connection == copypaths.NoConnection) {
+			t.Errorf("path %s in all-paths: %v", name, measured[name])
 		}
 	}
 	s, err = Load("receivers")
@@ -418,4 +419,76 @@ func TestLibraryClaims(t *testing.T) {
 	has("random-vs-sequential", seen, "pattern=append", "pattern=random", "method=buffered", "method=direct", "method=dsync", "sync=end", "sync_call=fdatasync")
 	_, seen = load("sync-policies")
 	has("sync-policies", seen, "sync=none", "sync=end", "sync=every=1", "sync=every=32", "sync_call=fdatasync", "sync_call=fsync")
+}
+
+// TestBaselineOfEachPart compares the paths from a file with one of them, and those from memory with one of those.
+func TestBaselineOfEachPart(t *testing.T) {
+	s := parse(t, with(`transfer:
+  - paths: [read-write, sendfile]
+    workload: fetch
+    load: 0.5
+  - source: memory
+    paths: [sendmsg, send]
+    workload: fetch
+    load: 0.5
+baseline: {path: [send, read-write]}
+`))
+	for _, c := range s.Cases() {
+		want := map[string]string{"sendfile": "path=read-write", "sendmsg": "path=send,"}[c.Params.Path]
+		if (c.Baseline == "") != (want == "") || !strings.Contains(c.Baseline, want) {
+			t.Errorf("%s is compared with %q, want %q", c.ID, c.Baseline, want)
+		}
+		reference := map[string]string{"memory": "send", "file": "read-write"}[c.Params.Source]
+		if got := s.LoadReference(c).Params.Path; got != reference {
+			t.Errorf("the load of %s is a share of what %s reaches, want %s", c.ID, got, reference)
+		}
+	}
+	again, err := Parse("again.yaml", s.Results().Resolved)
+	if err != nil || !reflect.DeepEqual(again.Cases(), s.Cases()) {
+		t.Errorf("resolved, it has other cases: %v", err)
+	}
+}
+
+// TestNetworkParameters multiplies what lies between the ends and what is asked of the sockets, and looks at what a case's
+// ID says of it: nothing where it was left as it is.
+func TestNetworkParameters(t *testing.T) {
+	s := parse(t, with(`transfer:
+  - source: memory
+    paths: [send, sendmsg]
+    chunk: 64B
+    link: [loopback, veth sg=off rate=10Gbit]
+    nodelay: [on, off]
+    so_sndbuf: [auto, 64KiB]
+    cork: off
+    congestion: reno
+baseline: {path: send}
+`))
+	cases := s.Cases()
+	if len(cases) != 16 {
+		t.Fatalf("%d cases, want 16", len(cases))
+	}
+	var ids []string
+	for _, c := range cases {
+		ids = append(ids, c.ID)
+	}
+	first := "transfer:source=memory,path=send,chunk=64B,file=4MiB,link=loopback,receiver=recv,streams=1,workload=stream,congestion=reno"
+	last := "transfer:source=memory,path=sendmsg,chunk=64B,file=4MiB,link=veth rate=10Gbit sg=off,receiver=recv,streams=1,workload=stream,so_sndbuf=64KiB,nodelay=off,congestion=reno"
+	if ids[0] != first || ids[15] != last {
+		t.Errorf("cases are\n%s\n%s\nwant\n%s\n%s", ids[0], ids[15], first, last)
+	}
+	p := cases[15].Params
+	if p.Link != "veth" || p.LinkOptions != "rate=10Gbit sg=off" || p.Nodelay != Off || p.Cork != "" || p.SoSndbufBytes != 64<<10 || p.Source != SourceMemory || p.Cache != "" {
+		t.Errorf("parameters %+v", p)
+	}
+	if want := strings.Replace(last, "path=sendmsg", "path=send", 1); cases[15].Baseline != want {
+		t.Errorf("is compared with %s, want %s", cases[15].Baseline, want)
+	}
+	// What is silent in an ID can be a baseline all the same.
+	s = parse(t, with("transfer:\n  paths: sendfile\n  nodelay: [on, off]\n  link: [veth mtu=9000 rate=1Gbit, veth]\nbaseline: {nodelay: on, link: veth rate=1Gbit mtu=9000}\n"))
+	for _, c := range s.Cases() {
+		base := c.Params.Nodelay == "" && c.Params.LinkOptions != ""
+		if (c.Baseline == "") != base || !base && !strings.Contains(c.Baseline, "link=veth rate=1Gbit mtu=9000,") {
+			t.Errorf("%s is compared with %q", c.ID, c.Baseline)
+		}
+	}
 }

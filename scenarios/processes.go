@@ -19,6 +19,7 @@ import (
 	"copylab/results"
 	"copylab/results/host"
 	"copylab/results/measured"
+	"copylab/scenarios/links"
 	"copylab/scenarios/worker"
 )
 
@@ -31,11 +32,24 @@ type Processes struct {
 	Seed     uint64
 	// ReceiveBuffer is what one call of a receiver takes, in bytes.
 	ReceiveBuffer func(results.Case) int
+	// Links are the links that are up, by what scenarios call them: see links.Spec.
+	Links map[string]*links.Link
+	// Sink is the other host's end of the remote link; nil where there is none.
+	Sink Sink
 	// SenderCPU and ReceiverCPU are where workers are pinned; -1: nowhere. A writer takes the sender's.
 	SenderCPU, ReceiverCPU int
 
-	sums  map[string][]string // expected checksums, by what is sent
+	sums   map[string][]string      // expected checksums, by what is sent
+	probed map[string]kernel.Status // answers of probes, by what was asked
 	fresh int                 // files that lived for one trial so far
+}
+
+// Sink is a session with `copylab sink` on another host.
+type Sink interface {
+	// Receive starts the receiving end of a trial there.
+	Receive(context.Context, worker.Receive) (worker.Peer, error)
+	// Check tells why a trial would be refused there, such as for a receiver that does not work.
+	Check(worker.Receive) error
 }
 
 // payloadSeed keeps the bytes of written blocks apart from those of files to send.
@@ -142,12 +156,12 @@ func (p *Processes) Availability(c results.Case) string {
 		if !ok {
 			return "unknown method " + c.Params.Method
 		}
-		if s := m.Probe(p.Scratch.Dir); s.State == kernel.StateUnavailable {
+		if s := p.probe("method "+m.ID, func() kernel.Status { return m.Probe(p.Scratch.Dir) }); s.State == kernel.StateUnavailable {
 			return s.Reason
 		}
 		return ""
 	}
-	path, ok := copypaths.Find(c.Params.Path)
+	path, ok := copypaths.Find(copypaths.Source(c.Params.Source), c.Params.Path)
 	if !ok {
 		return "unknown path " + c.Params.Path
 	}
@@ -155,13 +169,29 @@ func (p *Processes) Availability(c results.Case) string {
 	if !ok {
 		return "unknown receiver " + c.Params.Receiver
 	}
-	for _, s := range []kernel.Status{path.ProbeIn(p.Scratch.Dir), receiver.Probe()} {
-		if s.State == kernel.StateUnavailable {
-			return s.Reason
-		}
+	if s := p.probe("path "+c.Params.Source+" "+path.ID, func() kernel.Status { return path.ProbeIn(p.Scratch.Dir) }); s.State == kernel.StateUnavailable {
+		return s.Reason
+	}
+	if path.Connection == copypaths.NoConnection {
+		return ""
+	}
+	if path.TLS && !receiver.TLS {
+		return fmt.Sprintf("path %s encrypts, and receiver %s can't decrypt", path.ID, receiver.ID)
 	}
 	if why := p.unfit(path, c); why != "" {
 		return why
+	}
+	if c.Params.Link == LinkRemote {
+		if p.Sink == nil {
+			return "there is no other host: name its sink with --to HOST:PORT"
+		}
+		if err := p.Sink.Check(p.receive(c, 1)); err != nil {
+			return err.Error()
+		}
+	} else if s := p.probe("receiver "+receiver.ID, receiver.Probe); s.State == kernel.StateUnavailable {
+		return s.Reason
+	} else if s := p.probe("link "+c.Params.Link, func() kernel.Status { return links.Probe(links.Kind(c.Params.Link)) }); s.State == kernel.StateUnavailable {
+		return s.Reason
 	}
 	if c.Params.Cache == string(worker.CacheCold) {
 		if ok, why := host.CanDrop(p.Scratch.Dir); !ok {
@@ -169,6 +199,19 @@ func (p *Processes) Availability(c results.Case) string {
 		}
 	}
 	return ""
+}
+
+// probe asks once: a scenario can have hundreds of cases, and a probe tries what it tells.
+func (p *Processes) probe(what string, ask func() kernel.Status) kernel.Status {
+	s, known := p.probed[what]
+	if !known {
+		s = ask()
+		if p.probed == nil {
+			p.probed = map[string]kernel.Status{}
+		}
+		p.probed[what] = s
+	}
+	return s
 }
 
 // unfit tells why a path that reads past the page cache can't move a case's chunks on this disk, or "". Where the alignment is
@@ -200,10 +243,11 @@ func (p *Processes) Execute(ctx context.Context, w Work) (results.Trial, error) 
 func (p *Processes) transfer(ctx context.Context, w Work) (results.Trial, error) {
 	params := w.Case.Params
 	send := worker.Send{
-		Path: params.Path, File: p.Scratch.File(fileName(w.Case)), FileBytes: params.FileBytes, ChunkBytes: int(params.ChunkBytes),
+		Path: params.Path, Source: params.Source, File: p.Scratch.File(fileName(w.Case)), FileBytes: params.FileBytes, ChunkBytes: int(params.ChunkBytes),
 		Bytes: w.Amount, Streams: params.Streams, Fetch: params.Workload == "fetch", Cache: worker.Cache(params.Cache),
-		CPU: p.SenderCPU, Device: p.Disk.Device, ToolCost: w.Phase == results.PhaseTool,
+		CPU: p.SenderCPU, Device: p.Disk.Device, ToolCost: w.Phase == results.PhaseTool, Socket: socketOf(params),
 	}
+	var at worker.Placement
 	var receive *worker.Receive
 	switch {
 	case isNull(w.Case):
@@ -213,15 +257,20 @@ func (p *Processes) transfer(ctx context.Context, w Work) (results.Trial, error)
 			send.File = p.Scratch.File(toolFile)
 		}
 	default:
-		receive = &worker.Receive{
-			Receiver: params.Receiver, Dir: p.Scratch.Dir, BufferBytes: p.ReceiveBuffer(w.Case), Bytes: w.Amount, Streams: params.Streams, CPU: p.ReceiverCPU,
-			Fetch: send.Fetch, Requests: w.Amount, ChunkBytes: params.ChunkBytes, FileBytes: params.FileBytes, Rate: w.Rate,
-		}
+		job := p.receive(w.Case, w.Amount)
+		job.Rate = w.Rate
+		receive = &job
 		if w.Phase == results.PhaseVerify {
 			receive.Receiver, send.Cache = "checksum", worker.CacheAsIs
 		}
 	}
-	pair, err := p.Launcher.Transfer(ctx, send, receive)
+	if receive != nil {
+		var err error
+		if at, err = p.place(params, receive); err != nil {
+			return results.Trial{}, err
+		}
+	}
+	pair, err := p.Launcher.Transfer(ctx, send, receive, at)
 	if err != nil {
 		return results.Trial{}, err
 	}
@@ -232,6 +281,42 @@ func (p *Processes) transfer(ctx context.Context, w Work) (results.Trial, error)
 		}
 	}
 	return t, nil
+}
+
+// receive is the receiver's job in a trial of a case.
+func (p *Processes) receive(c results.Case, amount int64) worker.Receive {
+	params := c.Params
+	return worker.Receive{
+		Receiver: params.Receiver, Dir: p.Scratch.Dir, BufferBytes: p.ReceiveBuffer(c), Bytes: amount, Streams: params.Streams, CPU: p.ReceiverCPU,
+		Fetch: params.Workload == WorkloadFetch, Requests: amount, ChunkBytes: params.ChunkBytes, FileBytes: params.FileBytes,
+		Socket: socketOf(params), TLS: encrypts(params),
+	}
+}
+
+// place puts the two ends on their sides of the case's link.
+func (p *Processes) place(params results.Params, receive *worker.Receive) (worker.Placement, error) {
+	if params.Link == LinkRemote {
+		return worker.Placement{Receive: p.Sink.Receive}, nil
+	}
+	l, ok := p.Links[linkOf(params)]
+	if !ok {
+		return worker.Placement{}, fmt.Errorf("place both ends: link %s is not up", linkOf(params))
+	}
+	receive.IP = l.ReceiverIP().String()
+	return worker.Placement{SenderNamespace: l.SenderNamespace(), ReceiverNamespace: l.ReceiverNamespace()}, nil
+}
+
+// socketOf is what a case asks of the sockets of both ends.
+func socketOf(p results.Params) worker.Socket {
+	return worker.Socket{
+		SndbufBytes: int(p.SoSndbufBytes), RcvbufBytes: int(p.SoRcvbufBytes), Delay: p.Nodelay == Off, Cork: p.Cork == On, Congestion: p.Congestion,
+	}
+}
+
+// encrypts tells whether the case's receiver has to decrypt.
+func encrypts(p results.Params) bool {
+	path, ok := copypaths.Find(copypaths.Source(p.Source), p.Path)
+	return ok && path.TLS
 }
 
 // transferTrial puts together what the two sides measured.
@@ -256,6 +341,9 @@ func (p *Processes) transferTrial(w Work, pair worker.Pair) results.Trial {
 		}
 		if w.Case.Params.Workload == "fetch" {
 			t.ElapsedNS = r.ElapsedNS // whoever asks holds the clock
+		}
+		if w.Case.Params.Link == LinkRemote {
+			t.PeerMachine = &r.Machine
 		}
 	}
 	if w.Rate > 0 {

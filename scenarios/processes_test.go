@@ -54,12 +54,22 @@ func realProcesses(t *testing.T) *Processes {
 	if cpus := host.PickCPUs(2); len(cpus) > 0 {
 		p.SenderCPU, p.ReceiverCPU = cpus[0], cpus[len(cpus)-1]
 	}
+	up, err := openLinks(t.Context(), []results.Case{transferOf("sendfile", nil)})
+	t.Cleanup(func() {
+		if err := up.close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Links = up.links
 	return p
 }
 
 func transferOf(path string, change func(*results.Params)) results.Case {
 	c := results.Case{ID: "transfer of " + path, Kind: results.Transfer, Params: results.Params{
-		Path: path, ChunkBytes: 16 << 10, FileBytes: oddFile, Cache: "warm", Link: "loopback", Receiver: "recv", Streams: 1, Workload: "stream",
+		Path: path, Source: SourceFile, ChunkBytes: 16 << 10, FileBytes: oddFile, Cache: "warm", Link: "loopback", Receiver: "recv", Streams: 1, Workload: "stream",
 	}}
 	if change != nil {
 		change(&c.Params)

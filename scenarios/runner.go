@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"copylab/results"
+	"copylab/results/stats"
 )
 
 // Work is one trial to execute.
@@ -40,19 +42,20 @@ type Event struct {
 	Phase  results.Phase
 	Case   results.Case // that is measured next
 	Block  int          // counted blocks begin at 1
-	Blocks int          // the most there can be
+	Blocks int          // the most there can be; 0 where nobody can tell, as in a search
 	Step   int          // the next trial's place in the block or phase, from 1
 	Steps  int
 	// Elapsed and Budget are the run's, Left what is probably left until it stops.
 	Elapsed, Budget, Left time.Duration
-	// Ratios are the headline comparisons so far; empty before the second counted block.
+	// Ratios are the headline comparisons so far, in a search those of the sizes under way; empty before the second counted block.
 	Ratios []results.Comparison
 	// Failed is the error of the trial that has just failed; nil otherwise.
 	Failed error
 }
 
 // Runner measures the cases of a run: it verifies, calibrates, warms up, and then repeats blocks of all cases in seeded
-// random order until every headline ratio is precise enough or the budget is spent.
+// random order until every headline ratio is precise enough or the budget is spent. In a search, a block holds those cases
+// alone that the search asks for, and what comes before a case's first block is done when it is first asked for.
 type Runner struct {
 	Executor Executor
 	Record   Recorder
@@ -69,9 +72,12 @@ type Runner struct {
 	began   time.Time
 	seq     int
 	work    map[string]*assignment
-	live    []results.Case // that are still measured: available and not failed
-	blocks  int            // counted so far
-	slowest time.Duration  // longest block so far
+	live    []results.Case  // that can still be measured: available and not failed
+	search  *bisection      // nil: all of them are
+	ready   map[string]bool // cases that went through what comes before the first counted block
+	asked   []results.Case  // for the next block
+	blocks  int             // counted so far
+	pace    time.Duration   // of a trial in the slowest block so far
 	failed  int
 }
 
@@ -96,6 +102,10 @@ func (r *Runner) Run(ctx context.Context, run results.Run, began time.Time) (res
 			r.work[c.ID] = &assignment{}
 		}
 	}
+	r.ready = map[string]bool{}
+	if run.Scenario.Search != nil {
+		r.search = newBisection(run, r.Measure)
+	}
 	reason, err := r.measure(ctx)
 	end := results.End{Type: "end", Ended: r.Now().UTC(), Reason: reason, Blocks: r.blocks}
 	switch {
@@ -116,23 +126,78 @@ func (r *Runner) measure(ctx context.Context) (string, error) {
 	if len(r.live) == 0 {
 		return "", fmt.Errorf("%w: every case of this scenario is unavailable here", errNothing)
 	}
-	for _, phase := range []func(context.Context) error{r.tool, r.verify, r.calibrateUnverified, r.offer, r.warmUp} {
-		if err := phase(ctx); err != nil {
-			return "", err
-		}
+	if r.search != nil && len(r.search.hunts) == 0 {
+		return "", fmt.Errorf("%w: every path that would be searched, or what it is compared with, is unavailable here", errNothing)
+	}
+	if err := r.tool(ctx); err != nil {
+		return "", err
 	}
 	for {
-		if len(r.live) == 0 {
+		r.ask()
+		if len(r.asked) == 0 && r.search != nil && r.search.found() {
+			return results.StopFound, nil
+		}
+		if len(r.asked) == 0 {
 			return "", fmt.Errorf("%w: a trial of every case failed", errNothing)
 		}
-		if reason := r.enough(); reason != "" {
+		fresh := r.fresh()
+		if reason := r.enough(len(r.asked) + trialsBefore*len(fresh)); reason != "" {
 			return reason, nil
 		}
-		if err := r.block(ctx, results.PhaseCounted, r.blocks+1); err != nil {
+		if len(fresh) > 0 {
+			if err := r.prepare(ctx, fresh); err != nil {
+				return "", err
+			}
+			continue // without those that failed
+		}
+		if err := r.block(ctx, r.asked, results.PhaseCounted, r.blocks+1); err != nil {
 			return "", err
 		}
 		r.blocks++
+		if r.search != nil {
+			r.search.learn(r.builder.Comparisons())
+		}
 	}
+}
+
+// ask sets the cases of the next block: all that live, or those that the search wants, in the scenario's order.
+func (r *Runner) ask() {
+	if r.search == nil {
+		r.asked = slices.Clone(r.live)
+		return
+	}
+	wanted := r.search.next()
+	r.asked = slices.DeleteFunc(slices.Clone(r.live), func(c results.Case) bool { return !wanted[c.ID] })
+}
+
+// trialsBefore is how many trials come before the first counted one of a case: verification and warm-up.
+const trialsBefore = 2
+
+// fresh are the cases of the next block that are there for the first time.
+func (r *Runner) fresh() []results.Case {
+	return slices.DeleteFunc(slices.Clone(r.asked), func(c results.Case) bool { return r.ready[c.ID] })
+}
+
+// prepare does with new cases what comes before their first counted block.
+func (r *Runner) prepare(ctx context.Context, fresh []results.Case) error {
+	for _, phase := range []func(context.Context, []results.Case) error{r.verify, r.calibrateUnverified, r.offer, r.warmUp} {
+		if err := phase(ctx, r.alive(fresh)); err != nil {
+			return err
+		}
+	}
+	for _, c := range fresh {
+		r.ready[c.ID] = true
+	}
+	return nil
+}
+
+// alive are those of the cases that have not failed.
+func (r *Runner) alive(cases []results.Case) []results.Case {
+	live := map[string]bool{}
+	for _, c := range r.live {
+		live[c.ID] = true
+	}
+	return slices.DeleteFunc(slices.Clone(cases), func(c results.Case) bool { return !live[c.ID] })
 }
 
 // toolCases are the null path and the null writer.
@@ -167,27 +232,22 @@ func isNull(c results.Case) bool { return c.Params.Path == "null" || c.Params.Me
 
 // verify moves each case's bytes once and compares them, before anything is timed. The time that it took is a first idea
 // of the case's speed.
-func (r *Runner) verify(ctx context.Context) error {
-	return r.each(ctx, results.PhaseVerify, func(c results.Case) bool { return !isNull(c) }, func(c results.Case) Work {
+func (r *Runner) verify(ctx context.Context, cases []results.Case) error {
+	return r.each(ctx, cases, results.PhaseVerify, func(c results.Case) bool { return !isNull(c) }, func(c results.Case) Work {
 		return Work{Case: c, Phase: results.PhaseVerify, Amount: verifyAmount(c)}
 	})
 }
 
 // calibrateUnverified sizes the cases that have no bytes to verify.
-func (r *Runner) calibrateUnverified(ctx context.Context) error {
-	return r.each(ctx, results.PhaseCalibrate, isNull, func(c results.Case) Work {
+func (r *Runner) calibrateUnverified(ctx context.Context, cases []results.Case) error {
+	return r.each(ctx, cases, results.PhaseCalibrate, isNull, func(c results.Case) Work {
 		return Work{Case: c, Phase: results.PhaseCalibrate, Amount: nullAmount(c)}
 	})
 }
 
-// each runs one trial of every live case that is wanted, in the scenario's order, and sizes the case by it.
-func (r *Runner) each(ctx context.Context, phase results.Phase, want func(results.Case) bool, work func(results.Case) Work) error {
-	var cases []results.Case
-	for _, c := range r.live {
-		if want(c) {
-			cases = append(cases, c)
-		}
-	}
+// each runs one trial of every case that is wanted, in the scenario's order, and sizes the case by it.
+func (r *Runner) each(ctx context.Context, cases []results.Case, phase results.Phase, want func(results.Case) bool, work func(results.Case) Work) error {
+	cases = slices.DeleteFunc(slices.Clone(cases), func(c results.Case) bool { return !want(c) })
 	for i, c := range cases {
 		t, err := r.trial(ctx, work(c), i+1, len(cases))
 		if err != nil {
@@ -200,9 +260,9 @@ func (r *Runner) each(ctx context.Context, phase results.Phase, want func(result
 
 // offer finds the rates of open loops: the given share of what the baseline path reaches in a closed loop with the same
 // other parameters, so that all paths face the same load.
-func (r *Runner) offer(ctx context.Context) error {
+func (r *Runner) offer(ctx context.Context, cases []results.Case) error {
 	closed := map[string]float64{}
-	for _, c := range r.live {
+	for _, c := range cases {
 		if c.Params.Loop != "open" {
 			continue
 		}
@@ -229,12 +289,13 @@ func (r *Runner) offer(ctx context.Context) error {
 }
 
 // warmUp is block 0: recorded, marked, not counted. It sizes the counted trials.
-func (r *Runner) warmUp(ctx context.Context) error { return r.block(ctx, results.PhaseWarmup, 0) }
+func (r *Runner) warmUp(ctx context.Context, cases []results.Case) error {
+	return r.block(ctx, cases, results.PhaseWarmup, 0)
+}
 
-// block runs every live case once, in the block's random order.
-func (r *Runner) block(ctx context.Context, phase results.Phase, number int) error {
+// block runs each of the cases once, in the block's random order.
+func (r *Runner) block(ctx context.Context, cases []results.Case, phase results.Phase, number int) error {
 	began := r.Now()
-	cases := append([]results.Case(nil), r.live...)
 	for i, at := range Order(r.Seed, number, len(cases)) {
 		c := cases[at]
 		a := r.work[c.ID]
@@ -248,7 +309,9 @@ func (r *Runner) block(ctx context.Context, phase results.Phase, number int) err
 			r.size(c, t)
 		}
 	}
-	r.slowest = max(r.slowest, r.Now().Sub(began))
+	if len(cases) > 0 {
+		r.pace = max(r.pace, r.Now().Sub(began)/time.Duration(len(cases)))
+	}
 	return nil
 }
 
@@ -300,6 +363,9 @@ func (r *Runner) trial(ctx context.Context, w Work, step, steps int) (results.Tr
 func trialLimit(want time.Duration) time.Duration { return 2*time.Minute + 20*want }
 
 func (r *Runner) drop(id string) {
+	if r.search != nil {
+		r.search.drop(id)
+	}
 	for i, c := range r.live {
 		if c.ID == id {
 			r.live = append(r.live[:i:i], r.live[i+1:]...)
@@ -327,18 +393,20 @@ func (r *Runner) size(c results.Case, t results.Trial) {
 	a.amount = amount(c, rate, r.Measure.Time)
 }
 
-// enough tells why the run may stop, or "".
-func (r *Runner) enough() string {
+// enough tells why the run may stop before it makes so many more trials, or "".
+func (r *Runner) enough(trials int) string {
 	if r.blocks < r.Measure.MinBlocks {
 		return ""
 	}
-	if width, ok := r.width(); ok && width <= r.Precision {
-		return results.StopPrecise
+	if r.search == nil {
+		if width, ok := r.width(); ok && width <= r.Precision {
+			return results.StopPrecise
+		}
+		if r.blocks >= r.Measure.MaxBlocks {
+			return results.StopBlocks
+		}
 	}
-	if r.blocks >= r.Measure.MaxBlocks {
-		return results.StopBlocks
-	}
-	if r.Now().Sub(r.began)+r.slowest > r.Measure.Budget {
+	if r.Now().Sub(r.began)+time.Duration(trials)*r.pace > r.Measure.Budget {
 		return results.StopBudget
 	}
 	return ""
@@ -351,21 +419,27 @@ func (r *Runner) width() (float64, bool) {
 		if !c.Headline {
 			continue
 		}
-		if c.Confidence < 0.95 || c.Ratio <= 0 {
+		if c.Confidence < stats.Level || c.Ratio <= 0 {
 			return 0, false
 		}
 		any = true
-		widest = max(widest, (c.High-c.Low)/2/c.Ratio)
+		widest = max(widest, halfWidth(c))
 	}
 	return widest, any
+}
+
+// halfWidth of a ratio's interval, as a share of the ratio.
+func halfWidth(c results.Comparison) float64 {
+	return stats.RelativeHalfWidth(stats.Interval{Median: c.Ratio, Low: c.Low, High: c.High, Confidence: c.Confidence})
 }
 
 // left guesses the time until the run stops: an interval narrows with the square root of the number of blocks.
 func (r *Runner) left() time.Duration {
 	elapsed := r.Now().Sub(r.began)
 	budget := max(0, r.Measure.Budget-elapsed)
-	if r.slowest == 0 { // before the first block
-		return max(budget, time.Duration(r.Measure.MinBlocks+1)*time.Duration(len(r.live))*r.Measure.Time)
+	block := time.Duration(len(r.asked)) * r.pace
+	if block == 0 { // before the first block
+		return max(budget, time.Duration(r.Measure.MinBlocks+1)*time.Duration(len(r.asked))*r.Measure.Time)
 	}
 	blocks := float64(r.Measure.MaxBlocks - r.blocks)
 	if width, ok := r.width(); ok && r.Precision > 0 {
@@ -373,8 +447,11 @@ func (r *Runner) left() time.Duration {
 		need := float64(r.blocks) * (over*over - 1)
 		blocks = min(blocks, max(0, need))
 	}
-	least := time.Duration(max(0, r.Measure.MinBlocks-r.blocks)) * r.slowest
-	return max(least, min(budget, time.Duration(blocks*float64(r.slowest))))
+	if r.search != nil {
+		blocks = float64(r.search.left())
+	}
+	least := time.Duration(max(0, r.Measure.MinBlocks-r.blocks)) * block
+	return max(least, min(budget, time.Duration(blocks*float64(block))))
 }
 
 func (r *Runner) report(e Event) {
@@ -382,10 +459,13 @@ func (r *Runner) report(e Event) {
 		return
 	}
 	e.Blocks, e.Budget = r.Measure.MaxBlocks, r.Measure.Budget
+	if r.search != nil {
+		e.Blocks = 0
+	}
 	e.Elapsed, e.Left = r.Now().Sub(r.began), r.left()
 	if r.blocks > 1 {
 		for _, c := range r.builder.Comparisons() {
-			if c.Headline {
+			if c.Headline && (r.search == nil || r.search.asks(c)) {
 				e.Ratios = append(e.Ratios, c)
 			}
 		}

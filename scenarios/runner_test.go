@@ -17,10 +17,12 @@ import (
 type pretender struct {
 	now   time.Time
 	speed map[string]float64 // bytes or operations a second by path or method
-	noise float64            // relative, uniform
-	rand  *rand.Rand
-	fail  func(Work) error
-	works []Work
+	// factor on the speed, for what depends on other parameters; nil is 1.
+	factor func(results.Params) float64
+	noise  float64 // relative, uniform
+	rand   *rand.Rand
+	fail   func(Work) error
+	works  []Work
 }
 
 func newPretender(noise float64) *pretender {
@@ -46,6 +48,9 @@ func (p *pretender) Execute(ctx context.Context, w Work) (results.Trial, error) 
 	}
 	c := w.Case.Params
 	speed := p.speed[c.Path+c.Method] * (1 + p.noise*(2*p.rand.Float64()-1))
+	if p.factor != nil {
+		speed *= p.factor(c)
+	}
 	var t results.Trial
 	bytes, operations, unit := w.Amount, w.Amount, w.Amount
 	switch {

@@ -23,6 +23,7 @@ import (
 	"copylab/diskwrite"
 	"copylab/results"
 	"copylab/scenarios/library"
+	"copylab/scenarios/links"
 )
 
 // Scenario is a question with all that is needed to measure an answer. Parse and Load make one; its exported fields are
@@ -34,9 +35,12 @@ type Scenario struct {
 	Given    string // the YAML text as it was read
 
 	Parts []Part // in the order of the file
+	// Search says that of all chunk sizes only those are measured that show from which on a path pays; nil: all are.
+	Search *Search
 	// Baseline says what cases are compared with: values by parameter (BaselineKeys). Within a part, a case is
 	// compared with the case that has the same parameters except these.
-	Baseline map[string]string
+	// Of several values of one parameter, each part takes the first that it has.
+	Baseline map[string][]string
 	Measure  Measure  // scaled to the effort
 	Charts   []string // throughput, cpu, latency, sweep
 	Effort   Effort
@@ -57,17 +61,23 @@ type Part struct {
 
 // Transfer says which ways from a file to a socket to measure.
 type Transfer struct {
+	Source    string   // file or memory
 	Paths     []string // IDs of copypaths.Catalogue
-	FileBytes int64
-	Chunks    []int64  // bytes handed to one operation; in a fetch, the size of a response
-	Caches    []string // warm, cold
-	Links     []string // loopback
+	FileBytes int64    // of memory too: what lies there is cut into messages
+	Chunks    []int64  // bytes handed to one operation; in a fetch, the size of a response; from memory, a message; in a search, all that it may try
+	Caches    []string // warm, cold; "" for memory
+	Links     []string // as links.Spec writes itself: loopback, veth rate=1Gbit, remote
 	Receivers []string // IDs of receivers.Catalogue
 	Streams   []int    // connections at once
 	Workload  string   // stream or fetch
 	Loads     []Loop   // fetch only
 	// ReceiveBytes is what one receive call takes at most.
 	ReceiveBytes int64
+
+	// The sockets of both ends.
+	Sndbufs, Rcvbufs []int64  // bytes, as asked of setsockopt(2); 0: the kernel's choice
+	Nodelays, Corks  []string // on, off
+	Congestions      []string // a name of the kernel's, or default
 }
 
 // Loop is how a fetch workload asks: in a closed loop (the next request follows the last answer), or in an open loop
@@ -113,7 +123,15 @@ const (
 	CacheWarm = "warm"
 	CacheCold = "cold"
 
-	LinkLoopback = "loopback"
+	LinkLoopback = string(links.Loopback)
+	LinkRemote   = string(links.Remote)
+
+	SourceFile   = string(copypaths.FromFile)
+	SourceMemory = string(copypaths.FromMemory)
+
+	On, Off = "on", "off"
+	// CongestionDefault leaves the choice to the kernel.
+	CongestionDefault = "default"
 
 	WorkloadStream = "stream"
 	WorkloadFetch  = "fetch"
@@ -130,6 +148,9 @@ const (
 // The bounds of what a scenario may ask for.
 const (
 	standardReceive = 128 * kib
+	// What lies in memory is as much as a program that produces messages would have hot.
+	standardMemory = 4 * mib
+	mostMemory     = 4 * gib
 
 	mostFile = 1024 * gib // 1 TiB, more than a run could fill within any budget
 	// One read(2), write(2) or sendfile(2) moves at most 2 GiB less a page, so that a chunk of 1 GiB is still one operation.
@@ -245,6 +266,11 @@ func (s *Scenario) ReceiveBuffer(c results.Case) int {
 	return standardReceive
 }
 
+// Sends tells whether the scenario has anything to send to another host.
+func (s *Scenario) Sends() bool {
+	return slices.ContainsFunc(s.Parts, func(p Part) bool { return p.Transfer != nil })
+}
+
 // CheckAlignment checks every block that is written with O_DIRECT against the alignment that the file under test has:
 // of offsets and lengths, and of buffers, in bytes (statx(2), STATX_DIOALIGN). The blocks of a buffer lie side by side,
 // so that both count. An alignment of 0 is not known and checks nothing. The error is a *UsageError.
@@ -276,11 +302,12 @@ func isDirect(method string) bool {
 
 // The keys of each mapping, in the order in which they are best written.
 func topKeys() []string {
-	return []string{"title", "question", "transfer", "write", "baseline", "measure", "charts"}
+	return []string{"title", "question", "transfer", "write", "search", "baseline", "measure", "charts"}
 }
 
 func transferKeys() []string {
-	return []string{"paths", "file", "chunk", "cache", "link", "receiver", "streams", "workload", "load", "receive_buffer"}
+	return []string{"source", "paths", "file", "chunk", "cache", "link", "receiver", "streams", "workload", "load", "receive_buffer",
+		"so_sndbuf", "so_rcvbuf", "nodelay", "cork", "congestion"}
 }
 
 func writeKeys() []string {
@@ -291,15 +318,33 @@ func measureKeys() []string { return []string{"time", "blocks", "budget"} }
 
 // BaselineKeys lists the parameters that a baseline may name: a transfer's, then a write's.
 func BaselineKeys() []string {
-	return []string{"path", "chunk", "cache", "receiver", "streams", "load", "pattern", "method", "sync", "sync_call", "draw", "block"}
+	return []string{"path", "chunk", "cache", "link", "receiver", "streams", "load", "so_sndbuf", "so_rcvbuf", "nodelay", "cork", "congestion", "pattern", "method", "sync", "sync_call", "draw", "block"}
 }
 
-func pathWords() []string {
+// pathWords lists the paths from a source.
+func pathWords(source string) []string {
 	var words []string
 	for _, p := range copypaths.Catalogue() {
-		words = append(words, p.ID)
+		if p.Source == "" || string(p.Source) == source {
+			words = append(words, p.ID)
+		}
 	}
 	return words
+}
+
+// pathOf reads a path from a source; one from the other source says so.
+func pathOf(source string) func(string) (string, error) {
+	words := pathWords(source)
+	return func(text string) (string, error) {
+		other := SourceMemory
+		if source == SourceMemory {
+			other = SourceFile
+		}
+		if !slices.Contains(words, text) && slices.Contains(pathWords(other), text) {
+			return "", fmt.Errorf("sends from %s, and this part's source is %s: write \"source: %s\", or one of %s", other, source, other, strings.Join(words, ", "))
+		}
+		return wordOf(words)(text)
+	}
 }
 
 func receiverWords() []string {
@@ -349,8 +394,8 @@ func chartWords() []string {
 // change resolves the scenario anew, with these assignments and this effort. It changes nothing where that fails.
 func (s *Scenario) change(sets []setting, effort Effort) error {
 	fresh := Scenario{ID: s.ID, Given: s.Given, Effort: effort, file: s.file, sets: sets}
-	r := &resolver{scenario: &fresh, used: map[string]bool{}, unused: map[string]error{}}
-	r.resolve(withSets(s.file, sets))
+	r := &resolver{scenario: &fresh, root: withSets(s.file, sets), used: map[string]bool{}, unused: map[string]error{}}
+	r.resolve(r.root)
 	if r.err != nil {
 		return r.err
 	}
@@ -362,6 +407,7 @@ func (s *Scenario) change(sets []setting, effort Effort) error {
 // of the format.
 type resolver struct {
 	scenario *Scenario
+	root     *node
 	err      error
 	// What became of the keys that --set gave to every part of a kind: a part that can't use one leaves it alone, but
 	// one that no part uses is an error.
@@ -380,6 +426,7 @@ func (r *resolver) resolve(root *node) {
 	r.checkKeys("the scenario", root, topKeys())
 	s.Title = r.line(root, "title", "what this scenario shows, such as \"Four copies or none\"")
 	s.Question = r.line(root, "question", "what it answers, ending in a question mark")
+	s.Search = r.search(root)
 	for _, e := range root.keys { // as written
 		switch e.key {
 		case "transfer":
@@ -439,15 +486,32 @@ func (r *resolver) transfer(n *node) *Transfer {
 	r.checkKeys("transfer", n, transferKeys())
 	size := sizeWithin(mostChunk, "the kernel moves less than 2GiB in one call")
 	t := &Transfer{
-		Paths:        values(r, n, "paths", []string{"read-write", "sendfile"}, wordOf(pathWords())).values,
-		FileBytes:    one(r, n, "file", 256*mib, sizeWithin(mostFile, "no run has the time for more")),
-		Caches:       values(r, n, "cache", []string{CacheWarm}, wordOf([]string{CacheWarm, CacheCold})).values,
-		Links:        values(r, n, "link", []string{LinkLoopback}, wordOf([]string{LinkLoopback})).values,
+		Source:       one(r, n, "source", SourceFile, wordOf([]string{SourceFile, SourceMemory})),
+		Links:        values(r, n, "link", []string{LinkLoopback}, parseLink).values,
 		Receivers:    values(r, n, "receiver", []string{"recv"}, wordOf(receiverWords())).values,
 		Workload:     one(r, n, "workload", WorkloadStream, wordOf([]string{WorkloadStream, WorkloadFetch})),
 		ReceiveBytes: one(r, n, "receive_buffer", standardReceive, size),
+		Sndbufs:      values(r, n, "so_sndbuf", []int64{0}, parseBuffer).values,
+		Rcvbufs:      values(r, n, "so_rcvbuf", []int64{0}, parseBuffer).values,
+		Nodelays:     values(r, n, "nodelay", []string{On}, wordOf([]string{On, Off})).values,
+		Corks:        values(r, n, "cork", []string{Off}, wordOf([]string{On, Off})).values,
+		Congestions:  values(r, n, "congestion", []string{CongestionDefault}, parseCongestion).values,
+	}
+	if t.Source == SourceMemory {
+		t.Paths = values(r, n, "paths", []string{"send", "sendmsg"}, pathOf(SourceMemory)).values
+		t.FileBytes = one(r, n, "file", standardMemory, sizeWithin(mostMemory, "all of it is held in memory"))
+		t.Caches = []string{""}
+		r.leaves("transfer.cache", n, "cache", "cache is for source file: what is sent from memory is in no page cache; leave cache out", "source")
+	} else {
+		t.Paths = values(r, n, "paths", []string{"read-write", "sendfile"}, pathOf(SourceFile)).values
+		t.FileBytes = one(r, n, "file", 256*mib, sizeWithin(mostFile, "no run has the time for more"))
+		t.Caches = values(r, n, "cache", []string{CacheWarm}, wordOf([]string{CacheWarm, CacheCold})).values
+		r.uses("transfer.cache", n, "cache")
 	}
 	chunks := values(r, n, "chunk", []int64{64 * kib}, size)
+	if r.scenario.Search != nil {
+		chunks = r.searched(n)
+	}
 	for i, c := range chunks.values {
 		if c > t.FileBytes {
 			r.fail(wrong(chunks.at[i], "chunk %s is larger than the file (%s): write a smaller chunk or a larger file",
@@ -467,6 +531,7 @@ func (r *resolver) transfer(n *node) *Transfer {
 	if t.Workload == WorkloadFetch {
 		t.Loads = values(r, n, "load", []Loop{{}}, parseLoad).values
 		r.uses("transfer.load", n, "load")
+		r.searchSpares(n, "workload", "a fetch")
 	} else {
 		r.leaves("transfer.load", n, "load", "load is for workload fetch: add \"workload: fetch\", or leave load out", "workload")
 	}
@@ -475,6 +540,7 @@ func (r *resolver) transfer(n *node) *Transfer {
 
 func (r *resolver) write(n *node) *Write {
 	r.checkKeys("write", n, writeKeys())
+	r.searchSpares(n, "", "a write")
 	w := &Write{
 		Patterns:  values(r, n, "patterns", []string{string(diskwrite.Append), string(diskwrite.Random)}, wordOf(patternWords())).values,
 		Methods:   values(r, n, "methods", []string{"buffered"}, wordOf(methodWords())).values,

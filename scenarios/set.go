@@ -9,7 +9,7 @@ import (
 
 // setting is one --set.
 type setting struct {
-	group string // transfer, write, measure, baseline; empty for the keys of the scenario itself
+	group string // transfer, write, search, measure, baseline; empty for the keys of the scenario itself
 	key   string
 	value *node
 }
@@ -49,6 +49,8 @@ func groupKeys(group string) []string {
 		return transferKeys()
 	case "write":
 		return writeKeys()
+	case "search":
+		return searchKeys()
 	case "measure":
 		return measureKeys()
 	case "baseline":
@@ -60,7 +62,7 @@ func groupKeys(group string) []string {
 // settable lists every key that --set knows, dotted.
 func settable() []string {
 	var keys []string
-	for _, group := range []string{"transfer", "write", "measure", "baseline"} {
+	for _, group := range []string{"transfer", "write", "search", "measure", "baseline"} {
 		for _, key := range groupKeys(group) {
 			keys = append(keys, group+"."+key)
 		}

@@ -93,7 +93,7 @@ func TestSetWithoutSuchAMapping(t *testing.T) {
 	if err := s.Set([]string{"measure.time=20ms", "baseline.path=sendfile"}); err != nil {
 		t.Fatal(err)
 	}
-	if s.Measure.Time != 20*time.Millisecond || s.Baseline["path"] != "sendfile" {
+	if s.Measure.Time != 20*time.Millisecond || !slices.Equal(s.Baseline["path"], []string{"sendfile"}) {
 		t.Errorf("scenario is %+v", s)
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"copylab/scenarios/links"
 )
 
 // The units of sizes. They are binary: KiB is 1024 bytes. K, kB and MB are not units here, because they mean 1000
@@ -237,4 +239,40 @@ func quoted(word string) string {
 		return strconv.Quote(string(runes[:longest])) + "…"
 	}
 	return strconv.Quote(word)
+}
+
+// parseLink reads a link and writes it in its one form: "veth sg=off rate=1Gbit" is "veth rate=1Gbit sg=off".
+func parseLink(text string) (string, error) {
+	spec, err := links.Parse(text)
+	if err != nil {
+		return "", err
+	}
+	return spec.String(), nil
+}
+
+// parseBuffer reads the size of a socket's buffer; auto is 0.
+func parseBuffer(text string) (int64, error) {
+	if text == "auto" {
+		return 0, nil
+	}
+	n, err := sizeWithin(mostChunk, "no kernel gives a socket more")(text)
+	if err != nil {
+		return 0, fmt.Errorf("%w, or auto", err)
+	}
+	return n, nil
+}
+
+func formatBuffer(bytes int64) string {
+	if bytes == 0 {
+		return "auto"
+	}
+	return FormatSize(bytes)
+}
+
+// parseCongestion reads the name of a congestion control; the kernel has 16 bytes for it (TCP_CA_NAME_MAX).
+func parseCongestion(text string) (string, error) {
+	if len(text) > 15 || strings.Trim(text, "abcdefghijklmnopqrstuvwxyz0123456789_-") != "" {
+		return "", errors.New("is not the name of a congestion control: write one of /proc/sys/net/ipv4/tcp_available_congestion_control, such as cubic, or default")
+	}
+	return text, nil
 }

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"copylab/internal/testenv"
@@ -40,9 +41,29 @@ func TestCommandLinesOfDocuments(t *testing.T) {
 			l.file("my-question.yaml", example[1])
 			l.file("mine.yaml", example[1])
 			before := strings.Join(l.entries(l.Dir), " ")
+			secret := filepath.Join(t.TempDir(), "secret")
+			if err := os.WriteFile(secret, []byte("no more than a test\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			elsewhere := ""
 			for _, line := range lines {
 				line = strings.ReplaceAll(line, "/mnt/disk", disk)
 				line = strings.ReplaceAll(line, ",NAME", ",mmap-write") // a path of the reader's own
+				line = strings.ReplaceAll(line, "--secret-file secret", "--secret-file "+secret)
+				if strings.Contains(line, "copylab sink ") {
+					// The reader's other host is this one, and the sink serves the lines that follow.
+					r := l.begin(l.command("sh", "-c", "exec "+otherHost.ReplaceAllString(line, "127.0.0.1:0")+" >&2"))
+					r.until("listening on 127.0.0.1:")
+					elsewhere = regexp.MustCompile(`127\.0\.0\.1:\d+`).FindString(r.errs.String())
+					defer func() {
+						r.signal(syscall.SIGINT)
+						if got := r.wait(); got.Code != exitInterrupted {
+							t.Errorf("exit code %d of %s:\n%s", got.Code, line, got.Errs)
+						}
+					}()
+					continue
+				}
+				line = otherHost.ReplaceAllString(line, elsewhere)
 				t.Run(line, func(t *testing.T) { commandLine(t, l, line) })
 			}
 			if after := strings.Join(l.entries(l.Dir), " "); after != before {
@@ -52,6 +73,9 @@ func TestCommandLinesOfDocuments(t *testing.T) {
 		})
 	}
 }
+
+// otherHost is an address of documentation (RFC 5737), with a port.
+var otherHost = regexp.MustCompile(`192\.0\.2\.\d+:\d+`)
 
 // commandLine runs one line of a document.
 func commandLine(t *testing.T, l *lab, line string) {

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
+	"copylab/copypaths"
 	"copylab/internal/kernel"
 	"copylab/scenarios"
 )
@@ -54,7 +56,9 @@ func printListing(out io.Writer, l scenarios.Listing) error {
 		items   []scenarios.Item
 	}{
 		{"Scenarios (copylab run NAME)", l.Scenarios},
-		{"Paths from a file to a socket", l.Paths},
+		{"Paths from a file to a socket", from(l.Paths, copypaths.FromFile)},
+		{"Paths from memory to a socket", from(l.Paths, copypaths.FromMemory)},
+		{"Control", from(l.Paths, "")},
 		{"Receivers", l.Receivers},
 		{"Links", l.Links},
 		{"Write methods", l.Methods},
@@ -78,6 +82,11 @@ func printListing(out io.Writer, l scenarios.Listing) error {
 		fmt.Fprintln(w)
 	}
 	return w.Flush()
+}
+
+// from are the paths that send from a source.
+func from(paths []scenarios.Item, source copypaths.Source) []scenarios.Item {
+	return slices.DeleteFunc(slices.Clone(paths), func(i scenarios.Item) bool { return i.Source != string(source) })
 }
 
 func writeJSON(w io.Writer, v any) error {

@@ -133,6 +133,9 @@ func (p *progress) stage(e scenarios.Event) string {
 	case results.PhaseWarmup:
 		return "warm-up"
 	}
+	if e.Blocks == 0 {
+		return fmt.Sprintf("block %d", e.Block)
+	}
 	return fmt.Sprintf("block %d of %d at most", e.Block, e.Blocks)
 }
 

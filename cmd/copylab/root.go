@@ -43,7 +43,7 @@ on this machine, and says in words and charts how they differ and what limited t
 		return usage(fmt.Errorf("%w%s (%s --help lists the flags)", err, nearestFlag(c, err), c.CommandPath()))
 	})
 	cobra.EnableCommandSorting = false
-	root.AddCommand(newRun(), newList(), newDoctor(), newReport(), newClean(), newVersion(), newWorker())
+	root.AddCommand(newRun(), newList(), newDoctor(), newReport(), newSink(), newClean(), newVersion(), newWorker())
 	return root
 }
 

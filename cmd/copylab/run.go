@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,12 +16,14 @@ import (
 	"copylab/report"
 	"copylab/results"
 	"copylab/scenarios"
+	"copylab/scenarios/sink"
 )
 
 type runOptions struct {
 	dir     string
 	out     string
 	to      string
+	secret  string
 	effort  string
 	set     []string
 	seed    uint64
@@ -49,23 +53,21 @@ Without an argument it runs the tour: the read/write loop against sendfile, and 
 	f := c.Flags()
 	f.StringVar(&o.dir, "dir", ".", "where test files live, hence which disk is measured")
 	f.StringVar(&o.out, "out", "", "where the run goes (default: runs/<UTC time>-<scenario>)")
-	f.StringVar(&o.to, "to", "", "HOST:PORT of a copylab sink")
+	f.StringVar(&o.to, "to", "", "HOST:PORT: send to a copylab sink there")
+	f.StringVar(&o.secret, "secret-file", "", "file with the secret shared with the sink (or the environment variable "+sink.SecretVariable+")")
 	f.StringVar(&o.effort, "effort", "normal", "quick, normal or thorough: ratios to 10 %, 3 % or 1 %")
 	f.StringArrayVar(&o.set, "set", nil, "KEY=VALUE: override one scenario field, e.g. transfer.chunk=4KiB,64KiB")
 	f.Uint64Var(&o.seed, "seed", 1, "decides the order of trials, the payload and random offsets")
 	f.BoolVar(&o.noColor, "no-color", false, "no colours")
 	f.BoolVar(&o.quiet, "quiet", false, "print only the folder of the run, and errors")
 	f.BoolVar(&o.plain, "plain", false, "no progress bar (automatic when standard output is not a terminal)")
-	if err := f.MarkHidden("to"); err != nil {
-		panic(err) // the flag is defined a few lines above
-	}
 	return c
 }
 
 // run runs every scenario, after all of them were found to be in order.
 func (o *runOptions) run(c *cobra.Command, names []string) error {
-	if o.to != "" {
-		return usage(errors.New("--to: sending to another host is not part of this version: leave it out to measure over loopback"))
+	if o.to == "" && o.secret != "" {
+		return usage(errors.New("--secret-file: the secret is for a sink: name one with --to HOST:PORT"))
 	}
 	effort, err := scenarios.ParseEffort(o.effort)
 	if err != nil {
@@ -79,12 +81,19 @@ func (o *runOptions) run(c *cobra.Command, names []string) error {
 		}
 		todo = append(todo, s)
 	}
+	to, err := o.dial(c)
+	if err != nil {
+		return err
+	}
+	if to != nil {
+		defer to.Close()
+	}
 	for _, s := range todo {
 		out := o.out
 		if out != "" && len(todo) > 1 {
 			out = filepath.Join(out, s.ID)
 		}
-		if err := o.one(c, s, effort, out); err != nil {
+		if err := o.one(c, s, to, effort, out); err != nil {
 			return err
 		}
 	}
@@ -96,14 +105,39 @@ func (o *runOptions) load(name string, effort scenarios.Effort) (*scenarios.Scen
 	if err != nil {
 		return nil, err
 	}
-	if err := s.Set(o.set); err != nil {
+	set := o.set
+	if o.to != "" {
+		if !s.Sends() {
+			return nil, fmt.Errorf("--to: scenario %s sends nothing: leave --to out", s.ID)
+		}
+		if !slices.ContainsFunc(set, func(assignment string) bool { return strings.HasPrefix(assignment, "transfer.link=") }) {
+			set = append(slices.Clone(set), "transfer.link="+scenarios.LinkRemote)
+		}
+	}
+	if err := s.Set(set); err != nil {
 		return nil, err
 	}
 	return s, s.SetEffort(effort)
 }
 
+// dial begins a session with the sink that --to names; nil where it names none. The scenarios of one command share it.
+func (o *runOptions) dial(c *cobra.Command) (*sink.Session, error) {
+	if o.to == "" {
+		return nil, nil
+	}
+	secret, err := sink.ReadSecret(o.secret)
+	if err != nil {
+		return nil, usage(err)
+	}
+	session, err := sink.Dial(c.Context(), o.to, secret, tool())
+	if wrong := (*sink.UsageError)(nil); errors.As(err, &wrong) {
+		return nil, usage(err)
+	}
+	return session, err
+}
+
 // one runs one scenario into one folder.
-func (o *runOptions) one(c *cobra.Command, s *scenarios.Scenario, effort scenarios.Effort, out string) (err error) {
+func (o *runOptions) one(c *cobra.Command, s *scenarios.Scenario, to *sink.Session, effort scenarios.Effort, out string) (err error) {
 	started := time.Now()
 	if err := scenarios.CheckFolder(o.dir); err != nil {
 		return usage(err)
@@ -123,7 +157,7 @@ func (o *runOptions) one(c *cobra.Command, s *scenarios.Scenario, effort scenari
 	}
 	show := newProgress(c, o, s)
 	execution := &scenarios.Execution{
-		Scenario: s, Dir: o.dir, Worker: []string{program, "worker"}, Effort: effort, Seed: o.seed, Tool: tool(), Args: os.Args[1:],
+		Scenario: s, Dir: o.dir, Worker: []string{program, "worker"}, Effort: effort, Seed: o.seed, Tool: tool(), Args: os.Args[1:], Sink: to,
 		Progress: show.event, Note: show.note,
 	}
 	outcome, err := execution.Run(c.Context(), results.NewWriter(record), started)

@@ -22,6 +22,9 @@ func openChecksum(e End) (Taker, error) {
 	if err := e.check(); err != nil {
 		return nil, err
 	}
+	if e.TLS {
+		return openTLS(e, xxhash.New(), handshakeLimit)
+	}
 	t := &checksumTaker{recvTaker: recvTaker{socket: e.Socket, buffer: e.Buffer, kernel: kernel.Calls{Raw: e.Dedicated}}}
 	t.digest.Reset()
 	return t, nil

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"math/rand/v2"
 	"net"
 	"os"
 	"strings"
@@ -18,12 +17,6 @@ import (
 )
 
 // The tests here look into receivers, at what became of the bytes.
-
-func content(size int) []byte {
-	b := make([]byte, size)
-	_, _ = rand.NewChaCha8([32]byte{3}).Read(b) // never fails
-	return b
-}
 
 // sendAll sends from a goroutine and closes the sender's end.
 func sendAll(sender net.Conn, b []byte) <-chan error {
@@ -140,7 +133,7 @@ func TestMappedBytesAreTheRightOnes(t *testing.T) {
 	sent := content(size)
 	for _, id := range []string{"read-zerocopy", "read-write", "sendfile"} {
 		t.Run(id, func(t *testing.T) {
-			path, _ := copypaths.Find(id)
+			path, _ := copypaths.Find(copypaths.FromFile, id)
 			if s := path.Probe(); s.State != kernel.StateAvailable {
 				t.Skip(s.Reason)
 			}

@@ -29,6 +29,9 @@ func openRecv(e End) (Taker, error) {
 	if err := e.check(); err != nil {
 		return nil, err
 	}
+	if e.TLS {
+		return openTLS(e, nil, handshakeLimit)
+	}
 	return &recvTaker{socket: e.Socket, buffer: e.Buffer, kernel: kernel.Calls{Raw: e.Dedicated}}, nil
 }
 

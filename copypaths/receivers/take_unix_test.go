@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cespare/xxhash/v2"
 	"golang.org/x/sys/unix"
@@ -201,6 +202,43 @@ func TestTakeFails(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// TestTakeWaits: for a sender that stalls, and until it goes on, closes in order, or is gone.
+func TestTakeWaits(t *testing.T) {
+	for _, r := range receivers.Catalogue() {
+		for name, c := range map[string]struct {
+			end  func(*net.TCPConn) error
+			want error
+		}{
+			"closes": {func(conn *net.TCPConn) error { return conn.Close() }, io.EOF},
+			"resets": {func(conn *net.TCPConn) error { return errors.Join(conn.SetLinger(0), conn.Close()) }, unix.ECONNRESET},
+		} {
+			t.Run(r.ID+"/"+name, func(t *testing.T) {
+				conn, taker, _, _ := connected(t, r, 100)
+				hangs := time.AfterFunc(time.Minute, func() { panic("Take hangs in " + t.Name()) })
+				defer hangs.Stop()
+				const pause = 30 * time.Millisecond
+				sent := make(chan error, 1)
+				go func() {
+					time.Sleep(pause)
+					_, err := conn.Write(make([]byte, 10))
+					time.Sleep(pause)
+					sent <- errors.Join(err, c.end(conn))
+				}()
+				began := time.Now()
+				if n, err := taker.Take(100); n != 10 || err != nil || time.Since(began) < pause/2 {
+					t.Errorf("took %d bytes after %v, error %v; want the 10 that were sent late", n, time.Since(began), err)
+				}
+				if n, err := taker.Take(100); n != 0 || !errors.Is(err, c.want) {
+					t.Errorf("took %d bytes, error %v; want %v", n, err, c.want)
+				}
+				if err := <-sent; err != nil {
+					t.Error(err)
+				}
+			})
+		}
 	}
 }
 

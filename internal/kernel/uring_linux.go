@@ -483,10 +483,10 @@ func (r *Uring) Close() error {
 	// that a pipe or a file is closed, and locked memory free, when Close returns.
 	if r.underWay == 0 {
 		if r.fixedFiles {
-			errs = append(errs, r.register(unregisterFiles, nil, 0))
+			errs = append(errs, r.unregister(unregisterFiles))
 		}
 		if r.buffers != nil {
-			errs = append(errs, r.register(unregisterBuffers, nil, 0))
+			errs = append(errs, r.unregister(unregisterBuffers))
 		}
 	}
 	if err := unix.Close(r.fd); err != nil {
@@ -501,6 +501,22 @@ func (r *Uring) Close() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// unregister gives files or buffers back. Older kernels (seen on 6.1) wait some milliseconds until no CPU can hold them any
+// more, and any signal ends that wait with EINTR. The Go scheduler sends one to a thread that it takes to be computing for
+// so long: so this call is not a raw one, and it is made again.
+func (r *Uring) unregister(what uintptr) error {
+	for {
+		_, _, errno := unix.Syscall6(unix.SYS_IO_URING_REGISTER, uintptr(r.fd), what, 0, 0, 0, 0)
+		switch errno {
+		case 0:
+			return nil
+		case unix.EINTR:
+			continue
+		}
+		return &UringError{Call: "io_uring_register", Errno: errno}
+	}
 }
 
 // supports asks the kernel which operations it knows (IORING_REGISTER_PROBE, 5.6).

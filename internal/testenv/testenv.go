@@ -27,6 +27,7 @@ const (
 	Disk   Need = "disk"   // the temporary folder is on a block device whose counters can be read
 	Ptrace Need = "ptrace" // may trace its own children
 	Mount  Need = "mount"  // may mount a filesystem in a mount namespace of its own
+	KTLS   Need = "ktls"   // the kernel has TLS, and its module is loaded
 )
 
 // Require goes on if have is true. Otherwise it skips the test with the reason, or fails it where COPYLAB_REQUIRE names

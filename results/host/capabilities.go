@@ -10,8 +10,9 @@ import (
 
 // The capabilities that checks ask for (capabilities(7)).
 const (
+	capNetAdmin = 12 // changes network interfaces
 	capIPCLock  = 14 // locks memory past the limit
-	capSysAdmin = 21 // io_uring although io_uring_disabled is 1, among others
+	capSysAdmin = 21 // network namespaces, and io_uring although io_uring_disabled is 1, among others
 	capPerfmon  = 38 // perf_event_open(2) whatever perf_event_paranoid says
 )
 

@@ -56,6 +56,7 @@ func Checkup(fs FS, dir string) []Check {
 		c.checkFolder(), c.checkFilesystem(), c.checkSpace(), c.checkDirect(), c.checkDevice(), c.checkWriteCache(), c.checkScheduler(), c.checkRotational(),
 		c.checkDrop(), c.checkCachestat(),
 		c.checkPerf(), c.checkSymbols(), c.checkTracefs(), c.checkUring(), c.checkMemlock(), c.checkOpenFiles(),
+		c.checkNICs(), c.checkVeth(), c.checkKernelTLS(),
 	}
 	return checks
 }
@@ -706,4 +707,55 @@ func (c *checkup) checkOpenFiles() Check {
 		return warning(id, title, "ulimit -n 1024", "%d: many streams may need more", n)
 	}
 	return ok(id, title, "%d", n)
+}
+
+// shownNICs is how many interfaces the check names.
+const shownNICs = 4
+
+func (c *checkup) checkNICs() Check {
+	const id, title = "network-interfaces", "Network interfaces"
+	all := NICs()
+	if len(all) == 1 && strings.HasPrefix(all[0].Name, "unavailable: ") {
+		return unknown(id, title, "%s", strings.TrimPrefix(all[0].Name, "unavailable: "))
+	}
+	if len(all) == 0 {
+		return ok(id, title, "none is up but loopback: only links on this machine can be measured")
+	}
+	var lines []string
+	for _, n := range all[:min(len(all), shownNICs)] {
+		lines = append(lines, n.words())
+	}
+	if len(all) > shownNICs {
+		lines = append(lines, "and others")
+	}
+	return ok(id, title, "%s", strings.Join(lines, ", "))
+}
+
+func (c *checkup) checkVeth() Check {
+	const id, title = "veth-links", "Links between network namespaces (veth)"
+	if runtime.GOOS != "linux" {
+		return unknown(id, title, "they are made of network namespaces, which %s does not have", runtime.GOOS)
+	}
+	if !c.fs.capable(capSysAdmin) || !c.fs.capable(capNetAdmin) {
+		return warning(id, title, "run copylab as root: with sudo, in a container with --cap-add SYS_ADMIN --cap-add NET_ADMIN",
+			"need root (CAP_SYS_ADMIN and CAP_NET_ADMIN): loopback and remote links work without it")
+	}
+	const limit = "user.max_net_namespaces"
+	if w, err := word(c.fs.sysctl(limit)); err == nil && w == "0" {
+		return warning(id, title, "sudo sysctl "+limit+"=1024", "%s is 0: no network namespace may be made", limit)
+	}
+	return ok(id, title, "the rights to make them are there")
+}
+
+func (c *checkup) checkKernelTLS() Check {
+	const id, title = "kernel-tls", "Kernel TLS"
+	const setting = "net.ipv4.tcp_available_ulp"
+	protocols, err := word(c.fs.sysctl(setting))
+	switch {
+	case err != nil:
+		return unknown(id, title, "%s", why(err))
+	case slices.Contains(strings.Fields(protocols), "tls"):
+		return ok(id, title, "loaded")
+	}
+	return warning(id, title, "sudo modprobe tls (where the kernel has that module)", "%s lists %q and not tls: paths that use it can't run", setting, protocols)
 }

@@ -50,6 +50,8 @@ func TestCheckupOfDisturbedMachine(t *testing.T) {
 		"kernel-symbols":   {"hides", "sudo sysctl kernel.kptr_restrict=0"},
 		"tracefs":          {"no such file", "mount -t tracefs"},
 		"io-uring":         {"is 2", "sudo sysctl kernel.io_uring_disabled=0"},
+		"veth-links":       {"CAP_NET_ADMIN", "sudo"},
+		"kernel-tls":       {"mptcp", "sudo modprobe tls"},
 	} {
 		c := find(t, checks, id)
 		if c.Status != CheckWarning || !strings.Contains(c.Detail, want.detail) || !strings.Contains(c.Remedy, want.remedy) {
@@ -71,7 +73,7 @@ func TestCheckupOfQuietMachine(t *testing.T) {
 	checks := Checkup(fixture(t, "server"), t.TempDir())
 	for _, id := range []string{
 		"cpu-affinity", "cpu-quota", "load-average", "busy-processes", "steal-time", "container", "cpu-governor", "turbo", "clocksource", "power-source",
-		"memory-available", "memory-limit", "swap", "dirty-limits", "folder", "perf-events", "kernel-symbols", "tracefs", "io-uring", "memlock-limit",
+		"memory-available", "memory-limit", "swap", "dirty-limits", "folder", "perf-events", "kernel-symbols", "tracefs", "io-uring", "memlock-limit", "network-interfaces", "veth-links", "kernel-tls",
 	} {
 		if c := find(t, checks, id); c.Status != CheckOK {
 			t.Errorf("%s: got %+v", id, c)
@@ -107,6 +109,23 @@ func TestChecksOfDisk(t *testing.T) {
 		if c.Status != tt.status || !strings.Contains(c.Detail, tt.detail) || !strings.Contains(c.Remedy, tt.remed) {
 			t.Errorf("%s: got %+v", tt.name, c)
 		}
+	}
+}
+
+// A limit of 0 is as good as no right.
+func TestCheckOfVethLinks(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("the fixture is of Linux")
+	}
+	fs := fixture(t, "server")
+	if c := (&checkup{fs: fs}).checkVeth(); c.Status != CheckOK {
+		t.Errorf("got %+v", c)
+	}
+	if err := os.WriteFile(fs.proc("sys/user/max_net_namespaces"), []byte("0\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if c := (&checkup{fs: fs}).checkVeth(); c.Status != CheckWarning || !strings.Contains(c.Detail, "is 0") || !strings.Contains(c.Remedy, "user.max_net_namespaces") {
+		t.Errorf("got %+v", c)
 	}
 }
 

@@ -41,6 +41,7 @@ func (fs FS) Collect(dir string) Host {
 		disk.SizeBytes, disk.FreeBytes, disk.DirectMemAlign, disk.DirectOffsetAlign = noInt(err), noInt(err), noInt(err), noInt(err)
 	}
 	h.Disk = disk
+	h.NICs = NICs()
 	h.Settings = fs.settings(disk.Device)
 	return h
 }

@@ -76,6 +76,9 @@ func TestCollect(t *testing.T) {
 		if (h.Disk.Device == "") != (h.Disk.Why != "") {
 			t.Errorf("%s: device %q, why %q", name, h.Disk.Device, h.Disk.Why)
 		}
+		if h.NICs == nil {
+			t.Errorf("%s: no list of network interfaces", name)
+		}
 		b, err := json.Marshal(h)
 		if err != nil {
 			t.Fatal(err)

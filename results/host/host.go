@@ -22,6 +22,8 @@ type Host struct {
 	// Virtualization names the hypervisor, "none", or "unavailable: why".
 	Virtualization string `json:"virtualization"`
 	Clocksource    string `json:"clocksource"`
+	// NICs are the network interfaces that are up, but loopback; at most 16.
+	NICs []NIC `json:"nics"`
 	// Settings are the sysctls that move these numbers, by name; a missing one says why.
 	Settings map[string]string `json:"settings"`
 }
@@ -71,6 +73,22 @@ type Disk struct {
 	DirectMemAlign    measured.Int `json:"direct_memory_alignment_bytes"` // STATX_DIOALIGN
 	DirectOffsetAlign measured.Int `json:"direct_offset_alignment_bytes"` //
 	InMemory          bool         `json:"in_memory"`                     // tmpfs, ramfs: there is no disk
+}
+
+// NIC is a network interface: real or virtual. Each feature is "on", "off" or "unavailable: why".
+type NIC struct {
+	Name       string         `json:"name"`
+	Driver     string         `json:"driver"`                  // virtio_net, veth, …
+	SpeedGbits measured.Float `json:"speed_gbits_per_second"`  // as the driver says; virtual ones often don't know
+	MTUBytes   measured.Int   `json:"mtu_bytes"`               //
+	SG         string         `json:"scatter_gather"`          // tx-scatter-gather
+	TSO        string         `json:"tcp_segmentation"`        // tx-tcp-segmentation
+	GSO        string         `json:"generic_segmentation"`    // tx-generic-segmentation
+	GRO        string         `json:"generic_receive_offload"` // rx-gro
+	TxChecksum string         `json:"tx_checksum"`             // tx-checksum-*: any that is on
+	RxChecksum string         `json:"rx_checksum"`             // rx-checksum
+	TxQueues   measured.Int   `json:"tx_queues"`               //
+	RxQueues   measured.Int   `json:"rx_queues"`               //
 }
 
 // MachineDelta is what the whole machine did during a span, from /proc/stat.

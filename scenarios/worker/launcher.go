@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -22,6 +23,14 @@ type Launcher struct {
 // RunVariable is the environment variable that carries Launcher.Run.
 const RunVariable = "COPYLAB_RUN"
 
+// SecretVariable is the environment variable that may hold the secret of a sink. Workers have no use for it.
+const SecretVariable = "COPYLAB_SECRET"
+
+// environment is this process's own without the secret.
+func environment() []string {
+	return slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, SecretVariable+"=") })
+}
+
 // Process is a worker as the command sees it.
 type Process struct {
 	name   string
@@ -36,14 +45,17 @@ type Process struct {
 }
 
 // Start starts a worker and gives it its job. Name is for messages: "sender", "receiver", "writer". The process is
-// killed when ctx is done.
-func (l *Launcher) Start(ctx context.Context, name string, job Job) (*Process, error) {
+// killed when ctx is done. It inherits descriptor, where that is not nil, as its descriptor 3.
+func (l *Launcher) Start(ctx context.Context, name string, job Job, descriptor *os.File) (*Process, error) {
 	p := &Process{name: name, stderr: &tail{}}
 	p.cmd = exec.CommandContext(ctx, l.Command[0], l.Command[1:]...)
 	p.cmd.Stderr = p.stderr
 	// Go's scheduler interrupts a thread that runs for 10 ms; a worker has nothing else to schedule.
-	p.cmd.Env = append(os.Environ(), "GODEBUG=asyncpreemptoff=1", RunVariable+"="+l.Run)
+	p.cmd.Env = append(environment(), "GODEBUG=asyncpreemptoff=1", RunVariable+"="+l.Run)
 	p.cmd.SysProcAttr = apart()
+	if descriptor != nil {
+		p.cmd.ExtraFiles = []*os.File{descriptor}
+	}
 	var err error
 	if p.in, err = p.cmd.StdinPipe(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)

@@ -21,6 +21,11 @@ func Main(in io.Reader, out io.Writer) int {
 	if err := lines.read(&job); err != nil {
 		return fail(out, fmt.Errorf("read job from standard input: %w (workers are started by copylab run, not by hand)", err))
 	}
+	if job.Namespace {
+		if err := enterNamespace(inheritedDescriptor); err != nil {
+			return fail(out, err)
+		}
+	}
 	ctx, lost := context.WithCancelCause(context.Background())
 	c := &control{out: out, orders: make(chan Message, 1)}
 	go c.listen(lines, lost)
@@ -52,6 +57,9 @@ func fail(out io.Writer, err error) int {
 	}
 	return 1
 }
+
+// inheritedDescriptor is the number that a descriptor has which the command gave to a worker.
+const inheritedDescriptor = 3
 
 // control is a worker's end of the conversation with its command.
 type control struct {

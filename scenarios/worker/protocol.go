@@ -27,11 +27,22 @@ import (
 	"copylab/results/measured"
 )
 
-// Job is what a worker is told. Exactly one of its fields is set.
+// Job is what a worker is told. Exactly one of Send, Receive and Write is set.
 type Job struct {
 	Send    *Send    `json:"send,omitempty"`
 	Receive *Receive `json:"receive,omitempty"`
 	Write   *Write   `json:"write,omitempty"`
+	// Namespace says that the worker's descriptor 3 is a network namespace, in which its sockets are to be.
+	Namespace bool `json:"namespace,omitempty"`
+}
+
+// Socket is what is asked of the sockets of both ends. What is left empty is left to the kernel; TCP_NODELAY is then on.
+type Socket struct {
+	SndbufBytes int    `json:"so_sndbuf_bytes,omitempty"` // as setsockopt(2) is given them; the kernel doubles both (socket(7))
+	RcvbufBytes int    `json:"so_rcvbuf_bytes,omitempty"`
+	Delay       bool   `json:"delay,omitempty"` // TCP_NODELAY off: Nagle's algorithm on
+	Cork        bool   `json:"cork,omitempty"`  // the sender's TCP_CORK: on while it sends, off at the end of a stream or of an answer
+	Congestion  string `json:"congestion,omitempty"`
 }
 
 // Cache says in which state a file's pages are to be when the clock starts.
@@ -47,6 +58,7 @@ const (
 // Send is a sender's job.
 type Send struct {
 	Path       string `json:"path"`
+	Source     string `json:"source"` // file, or memory: then the file's bytes are in memory before anything is timed
 	File       string `json:"file"`
 	FileBytes  int64  `json:"file_bytes"`
 	ChunkBytes int    `json:"chunk_bytes"`
@@ -54,6 +66,8 @@ type Send struct {
 	Streams    int    `json:"streams"` //
 	Fetch      bool   `json:"fetch"`   // answer requests instead of streaming
 	Address    string `json:"address"` // of the receiver; empty for the null path
+	Token      string `json:"token"`   // that a sink knows each connection by, in hexadecimal; empty for a local receiver
+	Socket     Socket `json:"socket"`
 	Cache      Cache  `json:"cache"`
 	CPU        int    `json:"cpu"`       // to pin to; -1: don't
 	Device     string `json:"device"`    // whose counters are read; empty: none is known
@@ -67,7 +81,12 @@ type Receive struct {
 	Bytes       int64  `json:"bytes"` // in all, over all streams
 	Streams     int    `json:"streams"`
 	CPU         int    `json:"cpu"`
-	Dir         string `json:"dir"` // for receivers that write a file, which has no name and is as large as FileBytes at most
+	Socket      Socket `json:"socket"`
+	TLS         bool   `json:"tls"`      // the path encrypts
+	IP          string `json:"ip"`       // to listen on; empty: 127.0.0.1
+	Passed      bool   `json:"passed"`   // connections come over the Unix socket that is descriptor 3, instead of from a listening socket
+	Counters    bool   `json:"counters"` // read this machine's counters too: it is another than the sender's
+	Dir         string `json:"dir"`      // for receivers that write a file, which has no name and is as large as FileBytes at most
 
 	Fetch      bool    `json:"fetch"` // ask for chunks and time each
 	Requests   int64   `json:"requests"`
@@ -93,6 +112,7 @@ type Write struct {
 type Message struct {
 	Event   Event   `json:"event"`
 	Address string  `json:"address,omitempty"`
+	Token   string  `json:"token,omitempty"` // of a sink: see Send
 	Result  *Result `json:"result,omitempty"`
 	Error   string  `json:"error,omitempty"`
 }
@@ -119,7 +139,7 @@ type Result struct {
 	AcceptedNS measured.Int                 `json:"accepted_ns"` // writer
 	DurableNS  measured.Int                 `json:"durable_ns"`  // writer
 	Latency    map[string]results.Histogram `json:"latency,omitempty"`
-	Machine    host.MachineDelta            `json:"machine"`
+	Machine    host.MachineDelta            `json:"machine"` // of the sender and the writer; of a receiver that was asked
 	Device     host.DeviceDelta             `json:"device"`
 	Settled    host.DeviceDelta             `json:"settled"`
 	Before     host.Residency               `json:"before"`

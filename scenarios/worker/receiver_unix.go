@@ -11,11 +11,10 @@ import (
 	"strconv"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"copylab/copypaths/receivers"
 	"copylab/internal/kernel"
 	"copylab/results"
+	"copylab/results/host"
 	"copylab/results/measured"
 )
 
@@ -72,17 +71,28 @@ func receive(ctx context.Context, c *control, job Receive) (result *Result, err 
 			}
 		}
 	}()
-	listener, address, err := listen(job.Streams)
+	from, err := openDoor(job)
 	if err != nil {
 		return nil, err
 	}
-	err = writeLine(c.out, Message{Event: EventListening, Address: address})
+	err = writeLine(c.out, Message{Event: EventListening, Address: from.address})
 	for i := 0; err == nil && i < job.Streams; i++ {
-		err = acceptSink(listener, job, kind, sinks)
+		if err = acceptSink(from, job, kind, sinks); err != nil {
+			err = fmt.Errorf("take connection %d of %d: %w%s", i+1, job.Streams, err, tooMany(err))
+		}
 	}
-	if err = errors.Join(err, unix.Close(listener)); err != nil {
+	if err = errors.Join(err, from.close()); err != nil {
 		return nil, err
 	}
+	var counters *host.Counters
+	if job.Counters {
+		if counters, err = host.OpenCounters(""); err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, counters.Close()) }()
+	}
+	hardware := openHardware()
+	defer func() { err = errors.Join(err, hardware.close()) }()
 	result = &Result{Latency: map[string]results.Histogram{}}
 	settings, err := sinks[0].socket.settings()
 	if err != nil {
@@ -97,7 +107,13 @@ func receive(ctx context.Context, c *control, job Receive) (result *Result, err 
 		return nil, err
 	}
 
+	connections := newConnections(len(sinks), func(i int) *socket { return sinks[i].socket })
 	var before, after usage
+	if counters != nil {
+		counters.Before()
+	}
+	connections.before()
+	hardware.start()
 	before.snap()
 	if !job.Fetch {
 		if err := c.tell(EventArmed); err != nil {
@@ -109,6 +125,12 @@ func receive(ctx context.Context, c *control, job Receive) (result *Result, err 
 		return sinks[i].ended
 	})
 	after.snap()
+	hardware.stop()
+	connections.after()
+	if counters != nil {
+		counters.After()
+		result.Machine = counters.Machine()
+	}
 
 	for i, s := range sinks {
 		if s.err != nil {
@@ -116,6 +138,7 @@ func receive(ctx context.Context, c *control, job Receive) (result *Result, err 
 		}
 	}
 	result.Side = side(job.CPU, elapsed, &before, &after)
+	result.Side.TCP, result.Side.Hardware = connections.info(), hardware.counts()
 	if job.Rate > 0 {
 		spins := measured.Unavailable[int64]("the open loop spins on the clock until the next request is due")
 		result.Side.UserNS, result.Side.SystemNS = spins, spins
@@ -168,14 +191,14 @@ func describeTakers(sinks []*sink, into map[string]string) {
 }
 
 // acceptSink takes the next connection, learns which stream it is, and takes part in its ramp.
-func acceptSink(listener int, job Receive, kind receivers.Receiver, sinks []*sink) (err error) {
+func acceptSink(from *door, job Receive, kind receivers.Receiver, sinks []*sink) (err error) {
 	s := &sink{latency: results.NewHistogram(), request: make([]byte, requestBytes)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
 		}
 	}()
-	if s.socket, err = accept(listener); err != nil {
+	if s.socket, err = from.accept(); err != nil {
 		return err
 	}
 	if s.buffer, err = kernel.Buffer(job.BufferBytes); err != nil {
@@ -195,12 +218,13 @@ func acceptSink(listener int, job Receive, kind receivers.Receiver, sinks []*sin
 		}
 		left -= n
 	}
-	if s.taker, err = kind.Open(receivers.End{Socket: s.socket.fd, Buffer: s.buffer, Dedicated: true, Dir: job.Dir,
-		FileBytes: max(1, job.FileBytes/int64(job.Streams))}); err != nil {
-		return fmt.Errorf("open receiver %s: %w", kind.ID, err)
-	}
+	// Confirmed first: the sender opens its path then, and with TLS both ends open on each other's handshake.
 	if err = s.confirm(); err != nil {
 		return err
+	}
+	if s.taker, err = kind.Open(receivers.End{Socket: s.socket.fd, Buffer: s.buffer, Dedicated: true, TLS: job.TLS, Dir: job.Dir,
+		FileBytes: max(1, job.FileBytes/int64(job.Streams))}); err != nil {
+		return fmt.Errorf("open receiver %s: %w", kind.ID, err)
 	}
 	if job.Fetch {
 		share := Shares(job.Requests, job.Streams, job.FileBytes, job.ChunkBytes)[i]
@@ -212,7 +236,7 @@ func acceptSink(listener int, job Receive, kind receivers.Receiver, sinks []*sin
 	return nil
 }
 
-// confirm tells the sender that everything has arrived.
+// confirm tells the sender that everything has arrived. What goes this way is never encrypted: it is copylab's, not payload.
 func (s *sink) confirm() error {
 	s.request[0] = 1
 	if _, err := s.socket.Write(s.request[:1]); err != nil {

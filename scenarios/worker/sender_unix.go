@@ -25,6 +25,7 @@ import (
 type stream struct {
 	file    *os.File
 	socket  *socket // nil for the null path
+	corked  bool
 	mover   copypaths.Mover
 	buffer  []byte
 	latency results.Histogram
@@ -57,7 +58,7 @@ func (s *stream) close() error {
 
 // send is the sender's trial: everything is set up, then timed, then told.
 func send(ctx context.Context, c *control, job Send) (result *Result, err error) {
-	path, ok := copypaths.Find(job.Path)
+	path, ok := copypaths.Find(copypaths.Source(job.Source), job.Path)
 	if !ok {
 		return nil, fmt.Errorf("send: unknown path %q", job.Path)
 	}
@@ -66,6 +67,13 @@ func send(ctx context.Context, c *control, job Send) (result *Result, err error)
 	}
 	if err := pin(job.CPU, job.Streams); err != nil {
 		return nil, err
+	}
+	fields, err := loadMemory(job, path)
+	if err != nil {
+		return nil, err
+	}
+	if fields != nil {
+		defer func() { err = errors.Join(err, fields.Free()) }()
 	}
 	streams := make([]*stream, job.Streams)
 	defer func() {
@@ -76,8 +84,8 @@ func send(ctx context.Context, c *control, job Send) (result *Result, err error)
 		}
 	}()
 	for i, share := range Shares(job.Bytes, job.Streams, job.FileBytes, int64(job.ChunkBytes)) {
-		if streams[i], err = openStream(job, path, i, share); err != nil {
-			return nil, err
+		if streams[i], err = openStream(job, path, fields, i, share); err != nil {
+			return nil, fmt.Errorf("open stream %d of %d: %w%s", i+1, job.Streams, err, tooMany(err))
 		}
 	}
 	counters, err := host.OpenCounters(job.Device)
@@ -98,6 +106,8 @@ func send(ctx context.Context, c *control, job Send) (result *Result, err error)
 	if result.Before, err = setCache(ctx, streams[0].file, job.Cache); err != nil {
 		return nil, err
 	}
+	hardware := openHardware()
+	defer func() { err = errors.Join(err, hardware.close()) }()
 	if path.Connection == copypaths.Descriptor && job.Streams == 1 {
 		ownDescriptors(result.Settings)
 	}
@@ -105,8 +115,11 @@ func send(ctx context.Context, c *control, job Send) (result *Result, err error)
 		return nil, err
 	}
 
+	connections := newConnections(len(streams), func(i int) *socket { return streams[i].socket })
 	var before, after usage
 	counters.Before()
+	connections.before()
+	hardware.start()
 	before.snap()
 	if job.Fetch {
 		// The receiver drives; it may start as soon as this side's counters have been read.
@@ -119,6 +132,8 @@ func send(ctx context.Context, c *control, job Send) (result *Result, err error)
 		return streams[i].ended
 	})
 	after.snap()
+	hardware.stop()
+	connections.after()
 	counters.After()
 
 	for i, s := range streams {
@@ -128,6 +143,7 @@ func send(ctx context.Context, c *control, job Send) (result *Result, err error)
 	}
 	result.After = host.Resident(streams[0].file)
 	result.Side = side(job.CPU, elapsed, &before, &after)
+	result.Side.TCP, result.Side.Hardware = connections.info(), hardware.counts()
 	result.ElapsedNS = measured.Known(int64(elapsed))
 	result.Machine, result.Device = counters.Machine(), counters.Device()
 	latency := streams[0].latency
@@ -194,12 +210,11 @@ func mergeSettings(all []map[string]string, into map[string]string) {
 }
 
 // openStream readies one stream: its own open file, buffer, connection and path.
-func openStream(job Send, path copypaths.Path, i int, share Share) (s *stream, err error) {
-	s = &stream{latency: results.NewHistogram(), reply: make([]byte, requestBytes), start: share.Start, bytes: share.Count}
+func openStream(job Send, path copypaths.Path, fields *copypaths.Fields, i int, share Share) (_ *stream, err error) {
+	s := &stream{corked: job.Socket.Cork, latency: results.NewHistogram(), reply: make([]byte, requestBytes), start: share.Start, bytes: share.Count}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
-			s = nil
 		}
 	}()
 	if s.file, err = os.Open(job.File); err != nil {
@@ -208,10 +223,13 @@ func openStream(job Send, path copypaths.Path, i int, share Share) (s *stream, e
 	if s.buffer, err = kernel.Buffer(job.ChunkBytes); err != nil {
 		return nil, err
 	}
-	ends := copypaths.Ends{File: s.file, FileSize: job.FileBytes, Socket: -1, Chunk: job.ChunkBytes, Buffer: s.buffer,
+	ends := copypaths.Ends{File: s.file, FileSize: job.FileBytes, Socket: -1, Chunk: job.ChunkBytes, Buffer: s.buffer, Memory: fields, Streams: job.Streams,
 		Dedicated: true} // see pin: there are more Go processors than streams, and nothing else to do
 	if path.Connection != copypaths.NoConnection {
-		if s.socket, err = dial(job.Address, path.Connection); err != nil {
+		if s.socket, err = dial(job.Address, path.Connection, job.Socket); err != nil {
+			return nil, err
+		}
+		if err = s.introduce(job.Token); err != nil {
 			return nil, err
 		}
 		if err = s.ramp(i, job.Streams); err != nil {
@@ -222,7 +240,47 @@ func openStream(job Send, path copypaths.Path, i int, share Share) (s *stream, e
 	if s.mover, err = path.Open(ends); err != nil {
 		return nil, fmt.Errorf("open path %s: %w", path.ID, err)
 	}
+	// A cork before that would hold back a path's handshake.
+	if err = s.cork(true); err != nil {
+		return nil, err
+	}
 	return s, nil
+}
+
+// loadMemory brings the bytes that a path from memory sends into memory; nil for every other path.
+func loadMemory(job Send, path copypaths.Path) (_ *copypaths.Fields, err error) {
+	if path.Source != copypaths.FromMemory {
+		return nil, nil
+	}
+	f, err := os.Open(job.File)
+	if err != nil {
+		return nil, fmt.Errorf("open file to load into memory: %w", err)
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	return copypaths.NewFields(f, job.FileBytes, job.ChunkBytes)
+}
+
+// introduce says to a sink which trial this connection belongs to.
+func (s *stream) introduce(token string) error {
+	if token == "" {
+		return nil
+	}
+	header, err := DataHeader(token)
+	if err != nil {
+		return err
+	}
+	if _, err := s.socket.Write(header); err != nil {
+		return fmt.Errorf("introduce a connection to the sink: %w", err)
+	}
+	return nil
+}
+
+// cork holds TCP_CORK, if the job wants it, and lets go of it, so that what it held back is sent.
+func (s *stream) cork(hold bool) error {
+	if !s.corked || s.socket == nil {
+		return nil
+	}
+	return s.socket.cork(hold)
 }
 
 // ramp tells the receiver which stream this is and moves a few untimed bytes, by plain writes from memory whatever the path,
@@ -261,7 +319,9 @@ func (s *stream) run(epoch time.Time, job Send) {
 		if s.err == nil {
 			s.moved = s.bytes
 			if s.socket != nil {
-				s.err = s.confirmed()
+				if s.err = s.cork(false); s.err == nil {
+					s.err = s.confirmed()
+				}
 			}
 		}
 	}
@@ -290,6 +350,11 @@ func (s *stream) serve(job Send) error {
 		if flushes { // whoever asked waits for all of it
 			if err := flusher.Flush(); err != nil {
 				return fmt.Errorf("flush %d bytes at offset %d: %w", n, off, err)
+			}
+		}
+		if s.corked { // the end of an answer must not wait for the next one
+			if err := errors.Join(s.cork(false), s.cork(true)); err != nil {
+				return err
 			}
 		}
 		if err := s.latency.RecordValue(max(1, int64(time.Since(epoch)-began))); err != nil {

@@ -30,71 +30,23 @@ func dedicated() kernel.Calls { return kernel.Calls{Raw: true} }
 // rampBytes is what each stream moves before anything is timed, so that TCP's window and buffers have grown.
 func rampBytes(streams int) int { return max(4<<20/streams, 256<<10) }
 
-// listen opens a listening socket on the loopback interface.
-func listen(backlog int) (fd int, address string, err error) {
-	fd, err = unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
-	if err != nil {
-		return -1, "", fmt.Errorf("open socket: %w", err)
-	}
-	unix.CloseOnExec(fd)
-	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
-		return -1, "", errors.Join(fmt.Errorf("bind 127.0.0.1: %w", err), unix.Close(fd))
-	}
-	if err := unix.Listen(fd, backlog); err != nil {
-		return -1, "", errors.Join(fmt.Errorf("listen on 127.0.0.1: %w", err), unix.Close(fd))
-	}
-	name, err := unix.Getsockname(fd)
-	if err != nil {
-		return -1, "", errors.Join(fmt.Errorf("getsockname: %w", err), unix.Close(fd))
-	}
-	in4, ok := name.(*unix.SockaddrInet4)
-	if !ok {
-		return -1, "", errors.Join(errors.New("getsockname: not an IPv4 address"), unix.Close(fd))
-	}
-	return fd, netip.AddrPortFrom(netip.AddrFrom4(in4.Addr), uint16(in4.Port)).String(), nil
-}
-
-// accept takes one connection.
-func accept(listener int) (*socket, error) {
-	for {
-		fd, _, err := unix.Accept(listener)
-		if errors.Is(err, unix.EINTR) {
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("accept: %w", err)
-		}
-		unix.CloseOnExec(fd)
-		s := &socket{fd: fd}
-		if err := s.noDelay(); err != nil {
-			return nil, errors.Join(err, s.close())
-		}
-		return s, nil
-	}
-}
-
 // dial connects to a receiver. A Go path gets a *net.TCPConn, the others a blocking descriptor.
-func dial(address string, kind copypaths.Connection) (*socket, error) {
+func dial(address string, kind copypaths.Connection, want Socket) (*socket, error) {
 	to, err := netip.ParseAddrPort(address)
-	if err != nil || !to.Addr().Is4() {
-		return nil, fmt.Errorf("connect to %q: want an IPv4 address and port", address)
-	}
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
 	if err != nil {
-		return nil, fmt.Errorf("open socket: %w", err)
+		return nil, fmt.Errorf("connect to %q: want an IP address and port", address)
 	}
-	unix.CloseOnExec(fd)
-	s := &socket{fd: fd}
-	if err := unix.Connect(fd, &unix.SockaddrInet4{Addr: to.Addr().As4(), Port: int(to.Port())}); err != nil {
+	s, err := newSocket(to.Addr(), want)
+	if err != nil {
+		return nil, err
+	}
+	if err := connect(s.fd, sockaddr(to)); err != nil {
 		return nil, errors.Join(fmt.Errorf("connect to %s: %w", address, err), s.close())
-	}
-	if err := s.noDelay(); err != nil {
-		return nil, errors.Join(err, s.close())
 	}
 	if kind != copypaths.GoConn {
 		return s, nil
 	}
-	f := os.NewFile(uintptr(fd), "socket")
+	f := os.NewFile(uintptr(s.fd), "socket")
 	conn, err := net.FileConn(f) // a duplicate, switched to the Go poller
 	if cerr := f.Close(); err == nil {
 		err = cerr
@@ -106,15 +58,127 @@ func dial(address string, kind copypaths.Connection) (*socket, error) {
 	if !ok {
 		return nil, errors.Join(fmt.Errorf("hand socket to Go's net package: got a %T", conn), conn.Close())
 	}
+	if want.Delay { // net.FileConn has turned Nagle's algorithm off
+		if err := tcp.SetNoDelay(false); err != nil {
+			return nil, errors.Join(fmt.Errorf("turn TCP_NODELAY off: %w", err), tcp.Close())
+		}
+	}
 	return &socket{fd: -1, conn: tcp}, nil
 }
 
-// noDelay turns Nagle's algorithm off, as Go does for every connection: a request must not wait for an acknowledgement.
-func (s *socket) noDelay() error {
-	if err := unix.SetsockoptInt(s.fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); err != nil {
-		return fmt.Errorf("set TCP_NODELAY: %w", err)
+// connect is connect(2), taken up again where a signal cut it short: the connection is then being made all the same.
+func connect(fd int, to unix.Sockaddr) error {
+	err := unix.Connect(fd, to)
+	if !errors.Is(err, unix.EINTR) {
+		return err
+	}
+	for {
+		_, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}, -1)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		number, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
+		if err == nil && number != 0 {
+			err = unix.Errno(number)
+		}
+		return err
+	}
+}
+
+func sockaddr(to netip.AddrPort) unix.Sockaddr {
+	if a := to.Addr().Unmap(); a.Is4() {
+		return &unix.SockaddrInet4{Addr: a.As4(), Port: int(to.Port())}
+	}
+	return &unix.SockaddrInet6{Addr: to.Addr().As16(), Port: int(to.Port())}
+}
+
+// newSocket opens a TCP socket with what is wanted of it: buffer sizes have to be set before the connection is made, since
+// the window's scale is agreed on then (tcp(7)).
+func newSocket(ip netip.Addr, want Socket) (*socket, error) {
+	family := unix.AF_INET
+	if !ip.Unmap().Is4() {
+		family = unix.AF_INET6
+	}
+	fd, err := unix.Socket(family, unix.SOCK_STREAM, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open socket: %w", err)
+	}
+	unix.CloseOnExec(fd)
+	s := &socket{fd: fd}
+	if err := s.set(want); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return s, nil
+}
+
+// tooMany says what to do about a lack of descriptors.
+func tooMany(err error) string {
+	if errors.Is(err, unix.EMFILE) {
+		return ": each stream takes several descriptors at either end: raise the limit (ulimit -n), or take fewer streams"
+	}
+	return ""
+}
+
+// set sets what is wanted of a socket. Nagle's algorithm is off unless asked for, as Go has it for every connection: a
+// request must not wait for an acknowledgement.
+func (s *socket) set(want Socket) error {
+	nodelay := 1
+	if want.Delay {
+		nodelay = 0
+	}
+	for _, o := range []struct {
+		name              string
+		level, opt, value int
+		skip              bool
+	}{
+		{"TCP_NODELAY", unix.IPPROTO_TCP, unix.TCP_NODELAY, nodelay, false},
+		{"SO_SNDBUF", unix.SOL_SOCKET, unix.SO_SNDBUF, want.SndbufBytes, want.SndbufBytes == 0},
+		{"SO_RCVBUF", unix.SOL_SOCKET, unix.SO_RCVBUF, want.RcvbufBytes, want.RcvbufBytes == 0},
+	} {
+		if o.skip {
+			continue
+		}
+		if err := unix.SetsockoptInt(s.fd, o.level, o.opt, o.value); err != nil {
+			return fmt.Errorf("setsockopt %s to %d: %w", o.name, o.value, err)
+		}
+	}
+	if want.Congestion != "" {
+		return setCongestion(s.fd, want.Congestion)
 	}
 	return nil
+}
+
+// withFd calls f with the socket's descriptor, which a *net.TCPConn lends for that long.
+func (s *socket) withFd(f func(fd int) error) error {
+	if s.conn == nil {
+		return f(s.fd)
+	}
+	raw, err := s.conn.SyscallConn()
+	if err != nil {
+		return fmt.Errorf("reach socket: %w", err)
+	}
+	var inner error
+	if err := raw.Control(func(fd uintptr) { inner = f(int(fd)) }); err != nil {
+		return fmt.Errorf("reach socket: %w", err)
+	}
+	return inner
+}
+
+// cork holds or lets go of what makes no full segment.
+func (s *socket) cork(hold bool) error {
+	value := 0
+	if hold {
+		value = 1
+	}
+	return s.withFd(func(fd int) error {
+		if err := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, tcpCork, value); err != nil {
+			return fmt.Errorf("setsockopt TCP_CORK: %w", err)
+		}
+		return nil
+	})
 }
 
 func (s *socket) close() error {
@@ -197,18 +261,8 @@ func (s *socket) settings() (map[string]string, error) {
 			}
 			got[o.name] = strconv.Itoa(v)
 		}
+		describeSocket(fd, got)
 		return nil
 	}
-	if s.conn == nil {
-		return got, read(s.fd)
-	}
-	raw, err := s.conn.SyscallConn()
-	if err != nil {
-		return nil, fmt.Errorf("reach socket: %w", err)
-	}
-	var inner error
-	if err := raw.Control(func(fd uintptr) { inner = read(int(fd)) }); err != nil {
-		return nil, fmt.Errorf("reach socket: %w", err)
-	}
-	return got, inner
+	return got, s.withFd(read)
 }

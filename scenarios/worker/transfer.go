@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 )
 
@@ -13,29 +14,70 @@ type Pair struct {
 	Receiver *Result
 }
 
+// Peer is one end of a transfer as the command sees it: a worker process here, or one that a sink started elsewhere.
+type Peer interface {
+	// Await returns the next message, which must be the wanted one.
+	Await(Event) (Message, error)
+	// Go tells it to go.
+	Go() error
+	// LastWords returns how it failed or died, or nil if it still runs after a moment's grace.
+	LastWords() error
+	// Kill ends it, whatever it is doing. It may have ended by itself.
+	Kill()
+}
+
+// Remote is a Peer on another host, which can go missing without a word to the sender.
+type Remote interface {
+	Peer
+	// Gone is done when it has gone missing; its cause says how.
+	Gone() context.Context
+}
+
+// Placement says where the two ends of a transfer are. The zero value is: both in this machine's own network.
+type Placement struct {
+	SenderNamespace   *os.File // open on a network namespace; nil: the command's own
+	ReceiverNamespace *os.File
+	// Receive starts the receiving end somewhere else; nil: a process of this machine.
+	Receive func(context.Context, Receive) (Peer, error)
+}
+
 // Transfer runs one transfer in a fresh sender and a fresh receiver, and ends both, whatever happens.
-func (l *Launcher) Transfer(ctx context.Context, send Send, receive *Receive) (Pair, error) {
+func (l *Launcher) Transfer(ctx context.Context, send Send, receive *Receive, at Placement) (Pair, error) {
 	if receive == nil {
 		r, err := l.alone(ctx, "sender", Job{Send: &send})
 		return Pair{Sender: r}, err
 	}
-	receiver, err := l.Start(ctx, "receiver", Job{Receive: receive})
+	start := at.Receive
+	if start == nil {
+		start = func(ctx context.Context, r Receive) (Peer, error) {
+			return l.Start(ctx, "receiver", Job{Receive: &r, Namespace: at.ReceiverNamespace != nil}, at.ReceiverNamespace)
+		}
+	}
+	receiver, err := start(ctx, *receive)
 	if err != nil {
 		return Pair{}, err
 	}
 	defer receiver.Kill()
+	if r, ok := receiver.(Remote); ok {
+		// A sender whose other end is silent would wait for as long as TCP sends again: a quarter of an hour.
+		var lose context.CancelCauseFunc
+		ctx, lose = context.WithCancelCause(ctx)
+		defer lose(nil)
+		gone := r.Gone()
+		defer context.AfterFunc(gone, func() { lose(context.Cause(gone)) })()
+	}
 	m, err := receiver.Await(EventListening)
 	if err != nil {
 		return Pair{}, err
 	}
-	send.Address = m.Address
-	sender, err := l.Start(ctx, "sender", Job{Send: &send})
+	send.Address, send.Token = m.Address, m.Token
+	sender, err := l.Start(ctx, "sender", Job{Send: &send, Namespace: at.SenderNamespace != nil}, at.SenderNamespace)
 	if err != nil {
 		return Pair{}, err
 	}
 	defer sender.Kill()
 	// The side that waits for the other is armed first.
-	active, passive := sender, receiver
+	var active, passive Peer = sender, receiver
 	if send.Fetch {
 		active, passive = receiver, sender
 	}
@@ -46,8 +88,8 @@ func (l *Launcher) Transfer(ctx context.Context, send Send, receive *Receive) (P
 	return pair, nil
 }
 
-func converse(active, passive, sender, receiver *Process) (Pair, error) {
-	for _, p := range []*Process{sender, receiver} {
+func converse(active, passive, sender, receiver Peer) (Pair, error) {
+	for _, p := range []Peer{sender, receiver} {
 		if _, err := p.Await(EventReady); err != nil {
 			return Pair{}, err
 		}
@@ -76,13 +118,13 @@ func converse(active, passive, sender, receiver *Process) (Pair, error) {
 }
 
 // blame finds the cause: when one side dies, the other only reports that its peer has gone, and may report first.
-func blame(ctx context.Context, err error, workers ...*Process) error {
+func blame(ctx context.Context, err error, workers ...Peer) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	var died, failed []error
 	for _, p := range workers {
-		words := p.lastWords()
+		words := p.LastWords()
 		var d *DiedError
 		switch {
 		case words == nil:
@@ -98,8 +140,8 @@ func blame(ctx context.Context, err error, workers ...*Process) error {
 	return err
 }
 
-// lastWords returns how the worker failed or died, or nil if it still runs after a moment's grace.
-func (p *Process) lastWords() error {
+// LastWords returns how the worker failed or died, or nil if it still runs after a moment's grace.
+func (p *Process) LastWords() error {
 	const grace = time.Second
 	if p.failure != nil {
 		return p.failure
@@ -124,7 +166,7 @@ func (p *Process) lastWords() error {
 
 // alone runs one worker that needs no other.
 func (l *Launcher) alone(ctx context.Context, name string, job Job) (*Result, error) {
-	p, err := l.Start(ctx, name, job)
+	p, err := l.Start(ctx, name, job, nil)
 	if err != nil {
 		return nil, err
 	}

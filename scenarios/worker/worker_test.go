@@ -75,7 +75,7 @@ func sums(content []byte, shares []Share) []string {
 
 // sides are a sender's and a receiver's job that fit together.
 func sides(path, file string, size int64, chunk, streams int, bytes int64) (Send, *Receive) {
-	s := Send{Path: path, File: file, FileBytes: size, ChunkBytes: chunk, Bytes: bytes, Streams: streams, Cache: CacheWarm, CPU: -1}
+	s := Send{Path: path, Source: string(copypaths.FromFile), File: file, FileBytes: size, ChunkBytes: chunk, Bytes: bytes, Streams: streams, Cache: CacheWarm, CPU: -1}
 	r := &Receive{Receiver: "checksum", BufferBytes: 64 << 10, Bytes: bytes, Streams: streams, CPU: -1, ChunkBytes: int64(chunk), FileBytes: size}
 	return s, r
 }
@@ -87,6 +87,7 @@ func available(t *testing.T, p copypaths.Path, dir string) {
 	have := s.State != kernel.StateUnavailable
 	testenv.Require(t, testenv.Uring, have || !strings.HasPrefix(p.ID, "uring-"), "%s", s.Reason)
 	testenv.Require(t, testenv.Direct, have || !p.Direct, "%s", s.Reason)
+	testenv.Require(t, testenv.KTLS, have || p.ID != "ktls-sendfile", "%s", s.Reason)
 	switch {
 	case !have && runtime.GOOS == "linux":
 		t.Fatalf("path %s: %s", p.ID, s.Reason)
@@ -103,7 +104,7 @@ func TestTransferMovesTheFile(t *testing.T) {
 			continue
 		}
 		for _, streams := range []int{1, 3} {
-			t.Run(fmt.Sprintf("%s/%d", p.ID, streams), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s/%s/%d", p.Source, p.ID, streams), func(t *testing.T) {
 				available(t, p, filepath.Dir(file))
 				// More than the file, so that every stream goes on from its beginning.
 				bytes := int64(2*size + 777)
@@ -114,7 +115,8 @@ func TestTransferMovesTheFile(t *testing.T) {
 					bytes = 2 * size
 				}
 				send, receive := sides(p.ID, file, size, 64<<10, streams, bytes)
-				pair, err := launcherForTest().Transfer(t.Context(), send, receive)
+				send.Source, receive.TLS = string(p.Source), p.TLS
+				pair, err := launcherForTest().Transfer(t.Context(), send, receive, Placement{})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -163,7 +165,7 @@ func TestFetch(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			send, receive := sides(tc.path, file, size, chunk, tc.streams, 0)
 			send.Fetch, receive.Fetch, receive.Requests, receive.Rate = true, true, requests, tc.rate
-			pair, err := launcherForTest().Transfer(t.Context(), send, receive)
+			pair, err := launcherForTest().Transfer(t.Context(), send, receive, Placement{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -203,7 +205,7 @@ func TestOpenLoopChargesStallsToEveryRequest(t *testing.T) {
 	send, receive := sides("read-write", file, size, chunk, 1, 0)
 	send.Fetch, receive.Fetch, receive.Requests, receive.Rate = true, true, requests, rate
 	l := launcherForTest()
-	receiver, err := l.Start(t.Context(), "receiver", Job{Receive: receive})
+	receiver, err := l.Start(t.Context(), "receiver", Job{Receive: receive}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -213,7 +215,7 @@ func TestOpenLoopChargesStallsToEveryRequest(t *testing.T) {
 		t.Fatal(err)
 	}
 	send.Address = m.Address
-	sender, err := l.Start(t.Context(), "sender", Job{Send: &send})
+	sender, err := l.Start(t.Context(), "sender", Job{Send: &send}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -250,7 +252,7 @@ func TestColdCache(t *testing.T) {
 	file, _ := payload(t, size)
 	send, receive := sides("read-write", file, size, 64<<10, 1, size)
 	send.Cache = CacheCold
-	pair, err := launcherForTest().Transfer(t.Context(), send, receive)
+	pair, err := launcherForTest().Transfer(t.Context(), send, receive, Placement{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -279,7 +281,7 @@ func TestColdCacheThatCantBeReached(t *testing.T) {
 	}
 	send, receive := sides("read-write", f.Name(), 1<<20, 64<<10, 1, 1<<20)
 	send.Cache = CacheCold
-	if _, err := launcherForTest().Transfer(t.Context(), send, receive); err == nil || !strings.Contains(err.Error(), "cold") {
+	if _, err := launcherForTest().Transfer(t.Context(), send, receive, Placement{}); err == nil || !strings.Contains(err.Error(), "cold") {
 		t.Errorf("a file in memory was measured as cold: %v", err)
 	}
 }
@@ -302,7 +304,7 @@ func whileBusy(t *testing.T, ctx context.Context, f func(sender, receiver int)) 
 			time.Sleep(20 * time.Millisecond)
 		}
 	}()
-	_, err := launcherForTest().Transfer(ctx, send, receive)
+	_, err := launcherForTest().Transfer(ctx, send, receive, Placement{})
 	return err
 }
 
@@ -390,7 +392,7 @@ func TestCancelEndsBothWorkers(t *testing.T) {
 // commandToBeKilled is the command of TestWorkersDieWithTheirCommand: it starts an endless transfer.
 func commandToBeKilled() {
 	send, receive := sides("read-write", os.Getenv("COPYLAB_TEST_COMMAND"), 4<<20, 64<<10, 1, 1<<50)
-	_, err := launcherForTest().Transfer(context.Background(), send, receive)
+	_, err := launcherForTest().Transfer(context.Background(), send, receive, Placement{})
 	fmt.Println("ended:", err)
 }
 
@@ -557,7 +559,7 @@ func TestReceiversAllTake(t *testing.T) {
 			}
 			send, receive := sides("read-write", file, size, 4096, 1, 3*size)
 			receive.Receiver, receive.Dir = r.ID, t.TempDir()
-			pair, err := launcherForTest().Transfer(t.Context(), send, receive)
+			pair, err := launcherForTest().Transfer(t.Context(), send, receive, Placement{})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,31 +1,36 @@
 /*
- * The loops of read-write and sendfile in plain C: what the Go paths are compared with.
+ * The paths in plain C: what those in Go are compared with. Each makes the same system calls with the same sizes and flags
+ * in the same order, and has the same buffers and queues.
  *
  *	cloop receive CPU
  *		prints a port of 127.0.0.1, accepts one connection, drops what comes until the sender shuts down, and answers
  *		with one byte.
- *	cloop send read-write|sendfile plain|timed FILE CHUNK BYTES CPU PORT
+ *	cloop send PATH plain|timed FILE CHUNK BYTES CPU PORT
  *		sends BYTES of FILE there, over and over, CHUNK at a time, and prints the time until the answer and the
  *		processor time of the sender, both in nanoseconds, as JSON. "timed" reads the clock once for each chunk and
  *		counts its latency in a histogram, "plain" does neither.
  */
-#define _GNU_SOURCE
+#include "cloop.h"
+
 #include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+
+struct ends ends;
 
 static void pin(int cpu)
 {
@@ -37,13 +42,22 @@ static void pin(int cpu)
 		err(1, "sched_setaffinity to CPU %d", cpu);
 }
 
-static char *buffer(size_t size)
+size_t whole(size_t size)
 {
+	size_t page = sysconf(_SC_PAGESIZE);
+
+	return (size + page - 1) / page * page;
+}
+
+char *buffer(size_t size)
+{
+	size_t page = sysconf(_SC_PAGESIZE);
 	char *b = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (b == MAP_FAILED)
 		err(1, "mmap");
-	memset(b, 0, size);
+	for (size_t i = 0; i < size; i += page)
+		((volatile char *)b)[i] = 0;
 	return b;
 }
 
@@ -88,42 +102,6 @@ static void receive(void)
 		err(1, "write");
 }
 
-static void copy(int in, int out, char *b, size_t n)
-{
-	for (size_t got = 0; got < n;) {
-		ssize_t k = read(in, b + got, n - got);
-
-		if (k == 0)
-			errx(1, "read: the file ended");
-		if (k < 0 && errno != EINTR)
-			err(1, "read");
-		if (k > 0)
-			got += k;
-	}
-	for (size_t put = 0; put < n;) {
-		ssize_t k = write(out, b + put, n - put);
-
-		if (k < 0 && errno != EINTR)
-			err(1, "write");
-		if (k > 0)
-			put += k;
-	}
-}
-
-static void hand_over(int in, int out, off_t at, size_t n)
-{
-	while (n > 0) {
-		ssize_t k = sendfile(out, in, &at, n);
-
-		if (k == 0)
-			errx(1, "sendfile: the file ended");
-		if (k < 0 && errno != EINTR)
-			err(1, "sendfile");
-		if (k > 0)
-			n -= k;
-	}
-}
-
 /* count finds a latency's bucket: 2048 linear ones for each power of two, which keeps three significant digits. */
 static void count(long long *histogram, long long ns)
 {
@@ -134,33 +112,41 @@ static void count(long long *histogram, long long ns)
 	histogram[shift * 2048 + (ns >> shift)]++;
 }
 
-static void transmit(const char *path, int timed, const char *file, size_t chunk, long long bytes, int port)
+/* mark is for a tracer: it begins (1) or ends (2) the span that it looks at. */
+static void mark(int which)
+{
+	syscall(SYS_getppid, 0x636f7079, which, 0);
+}
+
+static void transmit(const struct path *path, int timed, long long bytes, int port)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(port) };
-	int copies = strcmp(path, "read-write") == 0, in = open(file, O_RDONLY), out = socket(AF_INET, SOCK_STREAM, 0);
-	long long *histogram = (long long *)buffer(64 * 2048 * sizeof(long long)), last, now;
-	char *b = buffer(chunk), answer;
+	long long *histogram = (long long *)buffer(64 * 2048 * sizeof(long long)), last, now, began, used;
 	struct stat st;
 	off_t at = 0;
-	long long began, used;
+	ssize_t n;
+	char answer;
 
-	if (in < 0 || fstat(in, &st))
-		err(1, "open %s", file);
-	if (out < 0 || connect(out, (struct sockaddr *)&address, sizeof(address)))
+	ends.in = open(ends.file, O_RDONLY);
+	ends.out = socket(AF_INET, SOCK_STREAM, 0);
+	if (ends.in < 0 || fstat(ends.in, &st))
+		err(1, "open %s", ends.file);
+	if (ends.out < 0 || connect(ends.out, (struct sockaddr *)&address, sizeof(address)))
 		err(1, "connect");
+	ends.size = st.st_size;
+	ends.buffer = buffer(ends.chunk);
+	if (path->open)
+		path->open();
+	mark(1);
 	used = processor();
 	began = last = wall();
 	for (long long left = bytes; left > 0;) {
-		size_t n = chunk;
-
-		if ((long long)n > left)
+		n = ends.chunk;
+		if (n > left)
 			n = left;
-		if ((off_t)n > st.st_size - at)
-			n = st.st_size - at;
-		if (copies)
-			copy(in, out, b, n);
-		else
-			hand_over(in, out, at, n);
+		if (n > ends.size - at)
+			n = ends.size - at;
+		path->move(at, n);
 		if (timed) {
 			now = wall();
 			count(histogram, now - last);
@@ -168,15 +154,32 @@ static void transmit(const char *path, int timed, const char *file, size_t chunk
 		}
 		left -= n;
 		at += n;
-		if (at == st.st_size) {
+		if (at == ends.size)
 			at = 0;
-			if (copies && lseek(in, 0, SEEK_SET) < 0)
-				err(1, "lseek");
-		}
 	}
-	if (shutdown(out, SHUT_WR) || read(out, &answer, 1) != 1)
+	if (path->flush)
+		path->flush();
+	if (shutdown(ends.out, SHUT_WR))
+		err(1, "shutdown");
+	while ((n = read(ends.out, &answer, 1)) < 0 && errno == EAGAIN) /* of a socket that does not block */
+		ppoll(&(struct pollfd){ .fd = ends.out, .events = POLLIN }, 1, NULL, NULL);
+	if (n != 1)
 		err(1, "wait for the answer");
-	printf("{\"ElapsedNS\":%lld,\"ProcessNS\":%lld}\n", wall() - began, processor() - used);
+	now = wall();
+	used = processor() - used;
+	mark(2);
+	printf("{\"ElapsedNS\":%lld,\"ProcessNS\":%lld}\n", now - began, used);
+}
+
+static const struct path *find(const char *name)
+{
+	const struct path *const all[] = { file_paths, memory_paths, poller_paths, uring_paths, zerocopy_paths };
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
+		for (const struct path *p = all[i]; p->name; p++)
+			if (strcmp(p->name, name) == 0)
+				return p;
+	errx(2, "there is no path %s", name);
 }
 
 int main(int argc, char **argv)
@@ -188,8 +191,10 @@ int main(int argc, char **argv)
 	}
 	if (argc == 9 && strcmp(argv[1], "send") == 0) {
 		pin(atoi(argv[7]));
-		transmit(argv[2], strcmp(argv[3], "timed") == 0, argv[4], atoll(argv[5]), atoll(argv[6]), atoi(argv[8]));
+		ends.file = argv[4];
+		ends.chunk = atoll(argv[5]);
+		transmit(find(argv[2]), strcmp(argv[3], "timed") == 0, atoll(argv[6]), atoi(argv[8]));
 		return 0;
 	}
-	errx(2, "usage: cloop receive CPU | cloop send read-write|sendfile plain|timed FILE CHUNK BYTES CPU PORT");
+	errx(2, "usage: cloop receive CPU | cloop send PATH plain|timed FILE CHUNK BYTES CPU PORT");
 }

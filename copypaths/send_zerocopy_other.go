@@ -1,0 +1,5 @@
+//go:build !linux
+
+package copypaths
+
+func sendZerocopy() binding { return unsupported("MSG_ZEROCOPY is a flag of Linux") }

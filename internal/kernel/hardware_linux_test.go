@@ -1,0 +1,47 @@
+package kernel
+
+import (
+	"runtime"
+	"strings"
+	"testing"
+)
+
+// TestHardware counts instructions where the machine has counters. Where it has none, the reason must say so.
+func TestHardware(t *testing.T) {
+	h, err := OpenHardware(Instructions)
+	if err != nil {
+		if !strings.Contains(err.Error(), "perf_event_open") {
+			t.Fatalf("error %v does not name the system call", err)
+		}
+		t.Skip(err)
+	}
+	defer func() {
+		if err := h.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	if err := h.Start(); err != nil {
+		t.Fatal(err)
+	}
+	// On a thread that is started after the counter, which has to inherit it.
+	done := make(chan int)
+	go func() {
+		runtime.LockOSThread()
+		sum := 0
+		for i := range 10_000_000 {
+			sum += i
+		}
+		done <- sum
+	}()
+	<-done
+	if err := h.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	n, err := h.Count()
+	if err != nil {
+		t.Skip(err)
+	}
+	if n < 10_000_000 {
+		t.Errorf("%d instructions for 10,000,000 additions", n)
+	}
+}
