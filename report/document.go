@@ -196,9 +196,9 @@ func newDocument(s *results.Summary) document {
 		subject = append(subject, "to "+peerName(*p))
 	}
 	d.Subject = strings.Join(subject, " · ")
-	d.Method = fmt.Sprintf("Effort %s, seed %d, %s; %s.", s.Run.Effort, s.Run.Seed, plural(s.Run.Blocks, "counted block"), stopped(s.Run))
+	d.Method = fmt.Sprintf("Effort %s, seed %d, %s; %s.", s.Run.Effort, s.Run.Seed, plural(s.Run.Blocks, "counted block"), stopped(s.Run, len(s.Crossovers) > 0))
 	if seconds, ok := s.Run.DurationSeconds.Get(); ok {
-		d.Method = fmt.Sprintf("Effort %s, seed %d, %s in %s s; %s.", s.Run.Effort, s.Run.Seed, plural(s.Run.Blocks, "counted block"), significant(seconds, 2), stopped(s.Run))
+		d.Method = fmt.Sprintf("Effort %s, seed %d, %s in %s s; %s.", s.Run.Effort, s.Run.Seed, plural(s.Run.Blocks, "counted block"), significant(seconds, 2), stopped(s.Run, len(s.Crossovers) > 0))
 	}
 	for _, g := range groups(s) {
 		d.Results = append(d.Results, resultTable(g))

@@ -845,8 +845,24 @@ func warnings(s *results.Summary) []string {
 	if full > 0 { // how full, which differs in each, stands in the findings
 		out = append(out, fmt.Sprintf("%s of throughput: %s, whose throughput this is: compare the CPU that they took", plural(full, "comparison"), filledLink))
 	}
+	alike := map[string][]string{}
 	for _, w := range order {
-		names := by[w]
+		alike[gist(w)] = append(alike[gist(w)], w)
+	}
+	for _, w := range order {
+		names, group := by[w], alike[gist(w)]
+		if len(group) > fewAlike {
+			if group[0] != w {
+				continue
+			}
+			names = nil
+			for _, other := range group {
+				names = append(names, by[other]...)
+			}
+			slices.Sort(names)
+			out = append(out, fmt.Sprintf("%d cases or comparisons, such as %s: %s (the others in other numbers: summary.json has each)", len(slices.Compact(names)), by[w][0], w))
+			continue
+		}
 		if len(names) > 4 {
 			names = []string{fmt.Sprintf("%d cases or comparisons", len(names))}
 		}
@@ -855,8 +871,23 @@ func warnings(s *results.Summary) []string {
 	return out
 }
 
+// fewAlike is how many warnings that differ only in their numbers stand one by one.
+const fewAlike = 3
+
+// gist is what warnings have in common that differ in their numbers: how they begin, without any.
+func gist(warning string) string {
+	const begins = 60
+	text := []rune(strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' || r == '.' || r == ',' {
+			return -1
+		}
+		return r
+	}, warning))
+	return string(text[:min(len(text), begins)])
+}
+
 // stopped says in words why the run ended.
-func stopped(r results.RunSummary) string {
+func stopped(r results.RunSummary, inSearch bool) string {
 	precision := formatPercent(r.Precision)
 	got := ""
 	if p, ok := r.PrecisionGot.Get(); ok {
@@ -865,9 +896,14 @@ func stopped(r results.RunSummary) string {
 	switch r.Stopped {
 	case results.StopPrecise:
 		return fmt.Sprintf("stopped when every headline ratio was known to ±%s%s", precision, got)
+	case results.StopFound:
+		return "stopped when the search had found what it was after"
 	case results.StopBlocks:
 		return fmt.Sprintf("stopped at the most blocks that the scenario allows, aiming at ±%s%s", precision, got)
 	case results.StopBudget:
+		if inSearch {
+			return "stopped at the time budget before the search was done"
+		}
 		return fmt.Sprintf("stopped at the time budget before ±%s was reached%s", precision, got)
 	case results.StopInterrupted:
 		return "interrupted: the numbers are those of the blocks before" + got

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -285,5 +286,29 @@ func TestChartsThatAreAskedFor(t *testing.T) {
 	s.Run.Charts = []string{}
 	if n := len(figuresOf(s)); n != 0 || all == 0 {
 		t.Errorf("an empty list of charts draws %d, and none named draws %d; want 0 and some", n, all)
+	}
+}
+
+// TestWarningsAlike lists warnings that differ in their numbers only. A reader needs one of them, and how many there are.
+func TestWarningsAlike(t *testing.T) {
+	s := &results.Summary{Run: results.RunSummary{Stopped: results.StopPrecise}}
+	for i := range 9 {
+		id := string(rune('a' + i))
+		s.Cases = append(s.Cases, results.CaseSummary{ID: id, Label: "case " + id, Status: results.CaseMeasured, Warnings: []string{
+			fmt.Sprintf("the kernel counts in steps that are 0.%d of a trial's time", i+1), "one that all share",
+		}})
+	}
+	s.Cases[0].Warnings = append(s.Cases[0].Warnings, "one that is alone")
+	want := []string{
+		"9 cases or comparisons, such as case a: the kernel counts in steps that are 0.1 of a trial's time (the others in other numbers: summary.json has each)",
+		"9 cases or comparisons: one that all share",
+		"case a: one that is alone",
+	}
+	if got := warnings(s); !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	s.Cases = s.Cases[:fewAlike]
+	if got := warnings(s); len(got) != fewAlike+2 {
+		t.Errorf("few stand one by one, got\n%s", strings.Join(got, "\n"))
 	}
 }
