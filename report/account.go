@@ -41,14 +41,14 @@ type span struct {
 	more      bool
 }
 
-// countOf reads a counting setting: one number, or the different ones of several trials.
+// countOf reads a counting setting: one number, the different ones of several trials, or their range.
 func countOf(c *results.CaseSummary, name string) (span, bool) {
 	text, ok := c.Evidence.Settings[name]
 	if !ok {
 		return span{}, false
 	}
 	out := span{low: math.MaxInt64, high: math.MinInt64}
-	for _, part := range strings.Split(text, ",") {
+	for _, part := range strings.Split(strings.Replace(text, " to ", ",", 1), ",") {
 		part = strings.TrimSpace(part)
 		if part == "…" {
 			out.more = true

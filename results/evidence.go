@@ -1,8 +1,10 @@
 package results
 
 import (
+	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"copylab/results/host"
@@ -45,7 +47,7 @@ func (d *caseData) evidence(l loads) Evidence {
 	if len(d.settings) > 0 {
 		e.Settings = map[string]string{}
 		for name, values := range d.settings {
-			e.Settings[name] = joinFew(values, ", ")
+			e.Settings[name] = settingOf(values)
 		}
 	}
 	return e
@@ -196,6 +198,22 @@ func crossingsPerChunk(t Trial, side string) measured.Float {
 		calls += float64(s.Syscalls[name])
 	}
 	return measured.Known(2 * calls / float64(t.Operations))
+}
+
+// settingOf is what a setting was in the trials: each of a few different values, the range of more numbers, or the first of more words.
+func settingOf(values []string) string {
+	var numbers []int64
+	for _, v := range values {
+		n, err := strconv.ParseInt(v, 10, 64)
+		if err != nil {
+			return joinFew(values, ", ")
+		}
+		numbers = append(numbers, n)
+	}
+	if len(numbers) <= 3 {
+		return strings.Join(values, ", ")
+	}
+	return fmt.Sprintf("%d to %d", slices.Min(numbers), slices.Max(numbers))
 }
 
 // joinFew joins the first three of values, and says that there are more.

@@ -89,3 +89,19 @@ func TestLinkBound(t *testing.T) {
 		t.Errorf("limited by %s at a tenth of its rate", got)
 	}
 }
+
+func TestSettingOf(t *testing.T) {
+	for want, values := range map[string][]string{
+		"7":             {"7"},
+		"9, 7, 8":       {"9", "7", "8"},
+		"-1 to 9":       {"9", "7", "8", "-1"},
+		"a, b, c, …":    {"a", "b", "c", "d"},
+		"1, 2, three":   {"1", "2", "three"},
+		"1, 2, 3, …":    {"1", "2", "3", "four"},
+		"10 to 1000000": {"1000000", "10", "100", "1000"},
+	} {
+		if got := settingOf(values); got != want {
+			t.Errorf("%v: %q, want %q", values, got, want)
+		}
+	}
+}
