@@ -188,7 +188,13 @@ func TestSocketNotBlocking(t *testing.T) {
 				return
 			}
 			// Nobody receives, so that the buffers fill up.
-			wantError(t, streamSoon(t, s, 1<<30), []error{unix.EAGAIN}, call(p)+" to socket", "not a blocking one")
+			err := streamSoon(t, s, 1<<30)
+			if p.ID == "direct-sendfile" && errors.Is(err, unix.EINVAL) {
+				// Older kernels (seen on 6.1) take what fits, and the rest can't be read past the page cache.
+				wantError(t, err, []error{unix.EINVAL}, "direct I/O on this file begins at multiples of", "of this chunk were sent")
+			} else {
+				wantError(t, err, []error{unix.EAGAIN}, call(p)+" to socket", "not a blocking one")
+			}
 			if err := errors.Join(s.close(), unix.Close(to)); err != nil {
 				t.Error(err)
 			}

@@ -90,7 +90,9 @@ type Ends struct {
 	// Dedicated says that the calling thread's processor is its own. Descriptor paths then make their system calls
 	// without a word to the Go scheduler, which saves some 70 to 100 ns for each (Linux only). The price: while such a call
 	// blocks, one of GOMAXPROCS stays taken, and nothing that stops the world, such as a garbage collection, gets past
-	// it. So GOMAXPROCS must exceed the number of such threads, and the receiver must be in another process.
+	// it. So GOMAXPROCS must exceed the number of such threads, and the receiver must be in another process. The process must
+	// run with GODEBUG=asyncpreemptoff=1: the signals with which the runtime interrupts a thread cut calls short, which a path
+	// that reads past the page cache can't always take up again.
 	Dedicated bool
 }
 

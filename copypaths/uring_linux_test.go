@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"math"
 	"os"
@@ -119,6 +120,9 @@ func TestUringOperations(t *testing.T) {
 // countSubmissions opens a counter of this thread's submissions of one operation. It is off.
 func countSubmissions(op int) (int, error) {
 	text, err := os.ReadFile("/sys/kernel/tracing/events/io_uring/io_uring_submit_req/id")
+	if errors.Is(err, fs.ErrNotExist) { // its older name (seen on 6.1)
+		text, err = os.ReadFile("/sys/kernel/tracing/events/io_uring/io_uring_submit_sqe/id")
+	}
 	if err != nil {
 		return -1, err
 	}
