@@ -200,6 +200,7 @@ func (b *Builder) Summary(end *End, warnings ...string) *Summary {
 		Cases:       []CaseSummary{},
 		Comparisons: []Comparison{},
 		Tool:        b.toolCost(),
+		MemoryCopy:  b.memoryCopy(),
 	}
 	if end != nil {
 		s.Run.Stopped = end.Reason
@@ -391,6 +392,21 @@ func (b *Builder) toolCost() ToolCost {
 	}
 }
 
+// memoryCopy is what the null writer's trials say of copying in memory; nil for a run that doesn't write.
+func (b *Builder) memoryCopy() *MemoryCopy {
+	if !slices.ContainsFunc(b.run.Cases, func(c Case) bool { return c.Kind == Write }) {
+		return nil
+	}
+	trials := b.tool[ToolNullWriter]
+	of := func(name string) measured.Float {
+		return costOf(ToolNullWriter, trials, func(t Trial) measured.Float { return setting(t, name) })
+	}
+	return &MemoryCopy{
+		CachedBytes: of(SettingCopyCachedBytes), CachedBytesPerSecond: of(SettingCopyCached),
+		UncachedBytes: of(SettingCopyUncachedBytes), UncachedBytesPerSecond: of(SettingCopyUncached),
+	}
+}
+
 // The names of PhaseTool's cases, and of the settings in which the null path's trial says what one clock read and one
 // histogram record take, in decimal nanoseconds.
 const (
@@ -398,6 +414,11 @@ const (
 	ToolNullWriter         = "null writer"
 	SettingClockRead       = "clock_read_ns"
 	SettingHistogramRecord = "histogram_record_ns"
+	// Of the null writer's trial, in a run that writes: working sets and bytes per second of copying in memory.
+	SettingCopyCachedBytes   = "memory_copy_cached_bytes"
+	SettingCopyCached        = "memory_copy_cached_bytes_per_second"
+	SettingCopyUncachedBytes = "memory_copy_uncached_bytes"
+	SettingCopyUncached      = "memory_copy_uncached_bytes_per_second"
 )
 
 // costOf is the median over the tool's trials.

@@ -159,6 +159,9 @@ func fixtureRecord() (Run, []Trial, End) {
 	add(nullPath)
 	nullWriter := writeTrial(ToolNullWriter, 0, 200_000_000)
 	nullWriter.Phase, nullWriter.Operations = PhaseTool, 2_500_000
+	nullWriter.Settings = map[string]string{
+		SettingCopyCachedBytes: "1000000", SettingCopyCached: "20000000000", SettingCopyUncachedBytes: "100000000", SettingCopyUncached: "10000000000",
+	}
 	add(nullWriter)
 	verify := streamTrial(caseSF, 0, 1_000_000_000)
 	verify.Phase, verify.Checksum = PhaseVerify, "00000000deadbeef"

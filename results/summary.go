@@ -16,6 +16,8 @@ type Summary struct {
 	Comparisons []Comparison  `json:"comparisons"`
 	// Crossovers are what a search found: from which chunk size on a path pays. Empty for a scenario that doesn't search.
 	Crossovers []Crossover `json:"crossovers,omitempty"`
+	// MemoryCopy is how fast this machine copies in memory: the yardstick for writes into the page cache. Only of runs that write.
+	MemoryCopy *MemoryCopy `json:"memory_copy,omitempty"`
 	Tool       ToolCost    `json:"tool_cost"`
 	Warnings   []string    `json:"warnings"` // that concern the run as a whole
 }
@@ -230,6 +232,15 @@ type CrossoverPoint struct {
 	High       float64 `json:"high"`
 	Verdict    Verdict `json:"verdict"`
 	Better     string  `json:"better"` // a Better constant
+}
+
+// MemoryCopy is the speed of copying in memory, by one thread on the writer's CPU, each byte counted once, measured in the same run. The
+// working set, source and destination together, is inside the last-level cache or several times as large.
+type MemoryCopy struct {
+	CachedBytes            measured.Float `json:"cached_bytes"` // working set
+	CachedBytesPerSecond   measured.Float `json:"cached_bytes_per_second"`
+	UncachedBytes          measured.Float `json:"uncached_bytes"`
+	UncachedBytesPerSecond measured.Float `json:"uncached_bytes_per_second"`
 }
 
 // ToolCost is what copylab itself adds to each operation, measured in the same run.

@@ -89,10 +89,11 @@ func TestSummaryKeys(t *testing.T) {
 		}
 		return values
 	}
-	keys("summary", s, "schema", "run", "cases", "comparisons", "tool_cost", "warnings")
+	keys("summary", s, "schema", "run", "cases", "comparisons", "memory_copy", "tool_cost", "warnings")
 	r := keys("run", s["run"], "id", "started", "scenario", "title", "question", "effort", "seed", "arguments", "charts", "tool", "host",
 		"stopped", "blocks", "duration_seconds", "precision", "precision_reached")
 	keys("run.tool", r["tool"], "version", "commit")
+	keys("memory_copy", s["memory_copy"], "cached_bytes", "cached_bytes_per_second", "uncached_bytes", "uncached_bytes_per_second")
 	keys("tool_cost", s["tool_cost"], "null_path_ns_per_operation", "null_writer_ns_per_operation", "clock_read_ns", "histogram_record_ns")
 	if _, ok := s["warnings"].([]any); !ok {
 		t.Errorf("warnings is %v, want a list even if empty", s["warnings"])

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"copylab/results"
@@ -79,7 +80,9 @@ func (e *Execution) Run(ctx context.Context, record *results.Writer, started tim
 	if cpus := host.PickCPUs(2); len(cpus) > 0 {
 		processes.SenderCPU, processes.ReceiverCPU = cpus[0], cpus[len(cpus)-1]
 	}
+	processes.CacheBytes, _ = machine.CPU.LastLevelSize.Get()
 	run := e.run(id, started, machine)
+	processes.MemoryCopy = slices.ContainsFunc(run.Cases, func(c results.Case) bool { return c.Kind == results.Write })
 	if e.Sink != nil {
 		peer := e.Sink.Host()
 		processes.Sink, run.Peer = e.Sink, &peer

@@ -32,6 +32,9 @@ type Processes struct {
 	Seed     uint64
 	// ReceiveBuffer is what one call of a receiver takes, in bytes.
 	ReceiveBuffer func(results.Case) int
+	// CacheBytes is the size of the last-level cache, 0 if not known; MemoryCopy says that the run is to measure copying in memory.
+	CacheBytes int64
+	MemoryCopy bool
 	// Links are the links that are up, by what scenarios call them: see links.Spec.
 	Links map[string]*links.Link
 	// Sink is the other host's end of the remote link; nil where there is none.
@@ -41,7 +44,7 @@ type Processes struct {
 
 	sums   map[string][]string      // expected checksums, by what is sent
 	probed map[string]kernel.Status // answers of probes, by what was asked
-	fresh int                 // files that lived for one trial so far
+	fresh  int                      // files that lived for one trial so far
 }
 
 // Sink is a session with `copylab sink` on another host.
@@ -451,6 +454,7 @@ func (p *Processes) write(ctx context.Context, w Work) (results.Trial, error) {
 			BlockBytes: int(params.BlockBytes), FileBytes: fileBytes, Operations: w.Amount, Seed: w.Seed, Limit: w.Limit,
 		},
 		Device: p.Disk.Device, Fresh: fresh, Verify: verify,
+		MemoryCopy: p.MemoryCopy && w.Phase == results.PhaseTool, CacheBytes: p.CacheBytes,
 	})
 	if err != nil {
 		// A writer that was killed could not remove its file.

@@ -106,6 +106,9 @@ type Write struct {
 	// Fresh makes the writer prepare the file itself and remove it afterwards. Otherwise it is there, full of written blocks.
 	Fresh  bool `json:"fresh"`
 	Verify bool `json:"verify"` // read everything back afterwards and compare
+	// MemoryCopy also measures copying in memory, with working sets for a last-level cache of CacheBytes; 0: not known.
+	MemoryCopy bool  `json:"memory_copy,omitempty"`
+	CacheBytes int64 `json:"cache_bytes,omitempty"`
 }
 
 // Message is one line between worker and command, the Job apart.

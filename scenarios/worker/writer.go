@@ -45,6 +45,11 @@ func write(ctx context.Context, c *control, job Write) (result *Result, err erro
 		defer func() { err = errors.Join(err, os.Remove(job.File)) }()
 	}
 	result = &Result{Latency: map[string]results.Histogram{}, Settings: map[string]string{}}
+	if job.MemoryCopy {
+		if err := measureMemoryCopy(job.CacheBytes, result.Settings); err != nil {
+			return nil, err
+		}
+	}
 	target, err := openTarget(ctx, job, method, plan.Pattern, result)
 	if err != nil {
 		return nil, err
