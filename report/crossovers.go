@@ -231,7 +231,7 @@ func (x crossing) open() []int64 {
 		if n == x.largest() && !shown(x.last().Verdict) {
 			return true // atLargest says so
 		}
-		return x.place == payBracket && (n <= x.notUpTo || n >= x.from)
+		return x.place == payBracket && n <= x.notUpTo
 	})
 }
 

@@ -447,9 +447,14 @@ func resultColumns(g group) []measureColumn {
 	default:
 		add(results.MetricThroughput, "throughput", rateUnitFor(least(g, results.MetricThroughput), greatest(g, results.MetricThroughput)), 0)
 		spread(results.MetricThroughput, 4)
-		ratio(results.MetricThroughput, 0)
+		// Where the throughput is the link's, what tells the cases apart is the CPU that they took.
+		ofRate, ofCPU := 0, 1
+		if len(g.Pairs) > 0 && !slices.ContainsFunc(g.Pairs, func(p pair) bool { return !p.linkBound() }) {
+			ofRate, ofCPU = 3, 0
+		}
+		ratio(results.MetricThroughput, ofRate)
 		add(results.MetricSenderCPU, "sender CPU", perKiB, 0)
-		ratio(results.MetricSenderCPU, 1)
+		ratio(results.MetricSenderCPU, ofCPU)
 		add(results.MetricReceiverCPU, "receiver CPU", perKiB, 3)
 		add(results.MetricMachineCPU, "machine CPU", perKiB, 5)
 		ratio(results.MetricMachineCPU, 9)

@@ -118,7 +118,7 @@ func findings(s *results.Summary) []string {
 		}
 		out = append(out, accounts(g)...)
 	}
-	return out
+	return append(out, takenAlong(s)...)
 }
 
 // pairSentence is everything that one pair's comparisons say.
@@ -210,7 +210,8 @@ func limitNote(g group, p pair) string {
 			note = "What limited them is not shown."
 		}
 	}
-	if g.Kind == results.Transfer {
+	// Where the paths are the same, it is no question of the senders.
+	if g.Kind == results.Transfer && p.Case.Params.Path != p.Baseline.Params.Path {
 		said := ""
 		switch held, other := limitedElsewhere(p.Case), limitedElsewhere(p.Baseline); {
 		case held && other:
@@ -328,6 +329,9 @@ func (sw sweep) payoff(w wording) (payoff, bool) {
 	return out, len(out.Sizes)+len(out.Link) > 0
 }
 
+// atNoSize is where a path is shown to be better that is shown to be so nowhere.
+const atNoSize = "at no chunk size measured"
+
 // where says at which chunk sizes the subject is better.
 func (p payoff) where() string {
 	switch {
@@ -342,7 +346,7 @@ func (p payoff) where() string {
 	case p.Chunk > 0:
 		return "from " + formatBytes(p.Chunk) + " chunks on"
 	}
-	return "at no chunk size measured"
+	return atNoSize
 }
 
 // sweptMetrics are the metrics of which a sweep says where they start to pay.
@@ -579,10 +583,10 @@ func (a *answering) group(g group, others bool) {
 		if g.Workload != "fetch" && pairs[0].linkBound() {
 			judged = results.MetricSenderCPU
 		}
-		if p, of, ok := mainPair(pairs, judged); ok {
+		if p, of, chosen, ok := mainPair(pairs, judged); ok {
 			remark := ""
-			if of > 2 {
-				remark = fmt.Sprintf(" (the clearest gain of %d comparisons)", of)
+			if of > 2 || of == 2 && chosen == "loss" {
+				remark = fmt.Sprintf(" (the clearest %s of %d comparisons)", chosen, of)
 			}
 			a.pair(g, p, metrics, remark)
 		}
@@ -592,38 +596,46 @@ func (a *answering) group(g group, others bool) {
 // mostLinks is of how many links an answer speaks.
 const mostLinks = 3
 
-// mainPair picks the pair that an answer speaks of: the one with the clearest gain in the metric, else the first
-// headline, else the first. of is the number of pairs that a gain was chosen from, 0 where none was.
-func mainPair(pairs []pair, metric string) (main pair, of int, ok bool) {
+// mainPair picks the pair that an answer speaks of: the one with the clearest gain in the metric, else the one with the clearest
+// loss, else the first headline, else the first. of is the number of pairs that it was chosen from and chosen what it is, 0 and ""
+// where nothing was shown.
+func mainPair(pairs []pair, metric string) (main pair, of int, chosen string, ok bool) {
 	w, _ := word(metric)
 	best, found, bestRatio := pair{}, false, 0.0
+	worst, lost, worstRatio := pair{}, false, 0.0
 	for _, p := range pairs {
 		c, ok := p.find(metric)
 		if !ok || p.Baseline != pairs[0].Baseline {
 			continue // only what has one baseline can be ranked
 		}
 		of++
-		if !w.better(c.Verdict) {
-			continue
-		}
 		gain := c.Ratio
 		if !w.HigherBetter {
 			gain = -c.Ratio
+		}
+		if !w.better(c.Verdict) {
+			if shown(c.Verdict) && c.Verdict != results.NoDifference && (!lost || gain < worstRatio) {
+				worst, lost, worstRatio = p, true, gain
+			}
+			continue
 		}
 		if !found || gain > bestRatio {
 			best, found, bestRatio = p, true, gain
 		}
 	}
 	if found {
-		return best, of, true
+		return best, of, "gain", true
+	}
+	if lost {
+		return worst, of, "loss", true
 	}
 	if at := slices.IndexFunc(pairs, pair.headline); at >= 0 {
-		return pairs[at], 0, true
+		return pairs[at], 0, "", true
 	}
 	if len(pairs) > 0 {
-		return pairs[0], 0, true
+		return pairs[0], 0, "", true
 	}
-	return pair{}, 0, false
+	return pair{}, 0, "", false
 }
 
 // pair adds one pair's clause: the first metric with its baseline, the others after it.
@@ -719,7 +731,11 @@ func (sw sweep) answer() string {
 	for _, p := range parts {
 		texts = append(texts, p.from+" "+p.metrics)
 	}
-	return strings.Join(append(slices.Clone(sw.conditions), fmt.Sprintf("%s beats %s %s", sw.subject.text, sw.object.text, strings.Join(texts, " and "))), ", ")
+	verb := "beats"
+	if slices.ContainsFunc(parts, func(p where) bool { return p.from == atNoSize }) {
+		verb = "is shown to beat" // at none it may do so all the same
+	}
+	return strings.Join(append(slices.Clone(sw.conditions), fmt.Sprintf("%s %s %s %s", sw.subject.text, verb, sw.object.text, strings.Join(texts, " and "))), ", ")
 }
 
 // limits says what limited the cases, most common limit first in the order of the cases.

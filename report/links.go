@@ -261,3 +261,32 @@ func peerFacts(s *results.Summary) []fact {
 	}
 	return out
 }
+
+// takenAlong says for each link without something what the kernel switched off with it, though nobody asked for that: what such a link
+// costs is the price of all of it.
+func takenAlong(s *results.Summary) []string {
+	var out []string
+	for _, l := range s.Run.Links {
+		asked := map[string]bool{}
+		for option := range strings.FieldsSeq(l.Options) {
+			if name, off := strings.CutSuffix(option, "=off"); off {
+				asked[name] = true
+			}
+		}
+		if len(asked) == 0 {
+			continue
+		}
+		var along []string
+		for _, f := range []struct{ option, word, is string }{
+			{"sg", "scatter-gather", l.Sender.SG}, {"tso", "TSO", l.Sender.TSO}, {"gso", "GSO", l.Sender.GSO}, {"csum", "checksums", l.Sender.TxChecksum},
+		} {
+			if f.is == "off" && !asked[f.option] {
+				along = append(along, f.word)
+			}
+		}
+		if len(along) > 0 {
+			out = append(out, fmt.Sprintf("On %s %s the kernel switched off %s too: what that link costs is the price of all of it together.", l.Kind, l.Options, joinWords(along)))
+		}
+	}
+	return out
+}

@@ -402,3 +402,25 @@ func TestSettingsDoNotFloodThePage(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+// TestTakenAlong says what the kernel did beyond what was asked for.
+func TestTakenAlong(t *testing.T) {
+	nic := func(sg, tso, gso, csum string) host.NIC {
+		return host.NIC{SG: sg, TSO: tso, GSO: gso, TxChecksum: csum}
+	}
+	s := &results.Summary{}
+	s.Run.Links = []results.Link{
+		{Kind: "loopback", Sender: nic("off", "off", "off", "off")}, // nobody asked for anything
+		{Kind: "veth", Sender: nic("on", "on", "on", "on")},
+		{Kind: "veth", Options: "sg=off", Sender: nic("off", "off", "off", "on")},
+		{Kind: "veth", Options: "rate=1Gbit tso=off", Sender: nic("on", "off", "on", "on")},
+		{Kind: "veth", Options: "csum=off", Sender: nic("unavailable: why", "off", "on", "off")},
+	}
+	want := []string{
+		"On veth sg=off the kernel switched off TSO and GSO too: what that link costs is the price of all of it together.",
+		"On veth csum=off the kernel switched off TSO too: what that link costs is the price of all of it together.",
+	}
+	if got := takenAlong(s); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

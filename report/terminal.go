@@ -187,10 +187,11 @@ func (t terminal) table(tab table) error {
 		}
 	}
 	out.Header(head)
+	marks := shownMarks(tab, rows, keep)
 	for r, row := range rows {
 		cells := make([]string, len(keep))
 		for i, c := range keep {
-			cells[i] = t.tint(tab.Rows[r][c].Tone, row[c])
+			cells[i] = t.tint(tab.Rows[r][c].Tone, marks.Replace(row[c]))
 		}
 		if err := out.Append(cells); err != nil {
 			return fmt.Errorf("append table row: %w", err)
@@ -203,15 +204,26 @@ func (t terminal) table(tab table) error {
 		t.line(strings.TrimRight(l, "\n "))
 	}
 	for i, note := range tab.Notes {
-		mark := fmt.Sprintf(" [%d]", i+1)
-		if mentioned(tab, rows, keep, mark[1:]) {
-			t.wrap(mark+" ", "     ", note)
+		mark := fmt.Sprintf("[%d]", i+1)
+		if mentioned(tab, rows, keep, mark) {
+			t.wrap(" "+marks.Replace(mark)+" ", "     ", note)
 		}
 	}
 	if len(left) > 0 {
 		t.wrap(" ", " ", "Columns left out here, see report.html: "+strings.Join(left, ", ")+".")
 	}
 	return nil
+}
+
+// shownMarks numbers the notes that are shown from 1 on: those of columns that were left out are not.
+func shownMarks(tab table, rows [][]string, keep []int) *strings.Replacer {
+	var pairs []string
+	for i := range tab.Notes {
+		if mark := fmt.Sprintf("[%d]", i+1); mentioned(tab, rows, keep, mark) {
+			pairs = append(pairs, mark, fmt.Sprintf("[%d]", len(pairs)/2+1))
+		}
+	}
+	return strings.NewReplacer(pairs...)
 }
 
 // mentioned says whether a note's mark stands in one of the columns that are shown.

@@ -125,7 +125,11 @@ func listScenarios(l Listing, dir string) ([]Item, error) {
 		case out == len(cases):
 			status = kernel.Unavailable("%s", why)
 		case out > 0:
-			status.Reason = fmt.Sprintf("%d of its %d cases are unavailable: %s", out, len(cases), why)
+			be := "are"
+			if out == 1 {
+				be = "is"
+			}
+			status.Reason = fmt.Sprintf("%d of its %d cases %s unavailable: %s", out, len(cases), be, why)
 		}
 		items = append(items, item(id, s.Title, status))
 	}

@@ -84,7 +84,8 @@ type Runner struct {
 // assignment is how much a case does per trial.
 type assignment struct {
 	amount int64
-	rate   float64 // of an open loop
+	rate   float64   // of an open loop
+	speeds []float64 // of the trials so far: work per second
 }
 
 // errNothing says that no case is left to measure.
@@ -305,9 +306,7 @@ func (r *Runner) block(ctx context.Context, cases []results.Case, phase results.
 		if err != nil {
 			return err
 		}
-		if phase == results.PhaseWarmup || span(t) > overlong*r.Measure.Time {
-			r.size(c, t)
-		}
+		r.size(c, t)
 	}
 	if len(cases) > 0 {
 		r.pace = max(r.pace, r.Now().Sub(began)/time.Duration(len(cases)))
@@ -315,8 +314,8 @@ func (r *Runner) block(ctx context.Context, cases []results.Case, phase results.
 	return nil
 }
 
-// overlong is how many times the intended time a trial may take: a write stops there, and the trials that follow are
-// made smaller. Rates are per second, so that they stay comparable.
+// overlong is how many times the intended time a trial may take, or may be shorter: a write stops there, and the trials that follow are
+// sized anew. Rates are per second, so that they stay comparable.
 const overlong = 2
 
 // trialSeed gives every case of a block the same random offsets, so that they are compared on the same work.
@@ -374,7 +373,8 @@ func (r *Runner) drop(id string) {
 	}
 }
 
-// size sets how much the case does per trial, from how fast a trial was.
+// size sets how much the case does per trial: from the first trials' speeds, and anew where a trial was far from its intended
+// time. It goes by the median of all speeds so far, so that one slow trial does not make all that follow too short.
 func (r *Runner) size(c results.Case, t results.Trial) {
 	a := r.work[c.ID]
 	if t.Error != "" || a == nil {
@@ -390,7 +390,15 @@ func (r *Runner) size(c results.Case, t results.Trial) {
 	if c.Kind == results.Transfer && c.Params.Workload != "fetch" {
 		rate = perSecond(t, t.Bytes)
 	}
-	a.amount = amount(c, rate, r.Measure.Time)
+	counted := t.Phase == results.PhaseCounted
+	if !counted { // a verification has another receiver, and the warm-up knows better
+		a.speeds = a.speeds[:0]
+	}
+	a.speeds = append(a.speeds, rate)
+	took := span(t)
+	if !counted || took > overlong*r.Measure.Time || overlong*took < r.Measure.Time {
+		a.amount = amount(c, stats.Median(a.speeds), r.Measure.Time)
+	}
 }
 
 // enough tells why the run may stop before it makes so many more trials, or "".

@@ -372,3 +372,36 @@ func TestAmount(t *testing.T) {
 		}
 	}
 }
+
+// TestOneSlowTrial is one that took ten times as long as it should. Those that follow must be neither as long nor ten times too short.
+func TestOneSlowTrial(t *testing.T) {
+	clock := time.Now()
+	r := &Runner{Measure: Measure{Time: time.Second}, Now: func() time.Time { return clock }, work: map[string]*assignment{}}
+	c := transferOf("sendfile", nil)
+	r.work[c.ID] = &assignment{}
+	trial := func(phase results.Phase, bytesPerSecond int64) int64 {
+		a := r.work[c.ID]
+		amount := max(a.amount, 1<<20)
+		r.size(c, results.Trial{Phase: phase, Bytes: amount, Operations: 1, ElapsedNS: measured.Known(amount * 1e9 / bytesPerSecond)})
+		return a.amount
+	}
+	const usual = 100 << 20
+	trial(results.PhaseVerify, usual/3)
+	if got := trial(results.PhaseWarmup, usual); got < usual*9/10 || got > usual*11/10 {
+		t.Fatalf("%d bytes a trial after the warm-up, want about %d", got, usual)
+	}
+	for range 3 {
+		trial(results.PhaseCounted, usual)
+	}
+	if got := trial(results.PhaseCounted, usual/10); got < usual/2 {
+		t.Errorf("%d bytes a trial after one slow trial of five", got)
+	}
+	// And a machine that is really slower now is followed in the end.
+	got := int64(0)
+	for range 12 {
+		got = trial(results.PhaseCounted, usual/10)
+	}
+	if got > usual/5 {
+		t.Errorf("%d bytes a trial on a machine that has become ten times slower", got)
+	}
+}

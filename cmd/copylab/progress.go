@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -111,13 +113,14 @@ func (p *progress) plain(e scenarios.Event) {
 		return
 	}
 	p.phase, p.block, p.said = e.Phase, e.Block, e.Elapsed
-	var ratios []string
-	for _, r := range e.Ratios {
-		ratios = append(ratios, p.ratio(r))
-	}
 	fmt.Fprintf(p.out, "%s, %s passed, about %s left", p.stage(e), clock(e.Elapsed), clock(e.Left))
-	if len(ratios) > 0 {
-		fmt.Fprintf(p.out, ": %s", strings.Join(ratios, "; "))
+	switch n := len(e.Ratios); {
+	case n == 1:
+		fmt.Fprintf(p.out, ": %s", p.ratio(e.Ratios[0]))
+	case n > 1:
+		fmt.Fprintf(p.out, ": the widest of %d ratios is %s", n, p.ratio(slices.MaxFunc(e.Ratios, func(a, b results.Comparison) int {
+			return cmp.Compare((a.High-a.Low)/a.Ratio, (b.High-b.Low)/b.Ratio)
+		})))
 	}
 	fmt.Fprintln(p.out)
 }

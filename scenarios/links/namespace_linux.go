@@ -94,9 +94,9 @@ func refusedNamespace(err error) error {
 
 func needsRights() string {
 	if os.Geteuid() != 0 {
-		return "needs root: run with sudo"
+		return "needs root: run with sudo; without it, --set transfer.link=loopback measures over loopback"
 	}
-	return "needs CAP_SYS_ADMIN and CAP_NET_ADMIN, which this root does not have: start the container with --cap-add SYS_ADMIN --cap-add NET_ADMIN"
+	return "needs CAP_SYS_ADMIN and CAP_NET_ADMIN, which this root does not have: start the container with --cap-add SYS_ADMIN --cap-add NET_ADMIN, or measure over loopback: --set transfer.link=loopback"
 }
 
 // settings are values of sysctls by their files below /proc/sys/net, as they stand there.
