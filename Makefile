@@ -7,11 +7,11 @@ TARGETS  := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 freebsd/amd64 free
 LINT     := $(GO) tool -modfile=tools/go.mod golangci-lint
 FUZZTIME ?= 10s
 
-.PHONY: help run build test race lint cross bench golden fuzz clean
+.PHONY: help run build test race test-kernel lint cross bench golden fuzz clean
 .DEFAULT_GOAL := help
 
 help: ## print this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build bin/copylab, one static binary
 	$(GO) build -trimpath -buildvcs=auto -o $(BIN) ./cmd/copylab
@@ -24,6 +24,10 @@ test: ## every test; what this machine can't do is skipped with its reason
 
 race: ## every test under the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race ./...
+
+test-kernel: ## every path on another kernel, emulated: docs/other-kernels.md (KERNEL_PACKAGE, KERNEL_DEB, RUN, TESTS)
+	$(GO) run ./internal/kerneltest/boot $(if $(KERNEL_PACKAGE),-package '$(KERNEL_PACKAGE)') $(if $(KERNEL_DEB),-deb '$(KERNEL_DEB)') \
+		$(if $(RUN),-run '$(RUN)') $(if $(TESTS),-tests '$(TESTS)')
 
 lint: ## formatting, vet, staticcheck, errcheck, the import rules (the first time, the linter is compiled)
 	@test -z "$$(gofmt -l .)" || { echo "not gofmt-ed:"; gofmt -l .; exit 1; }
@@ -40,7 +44,7 @@ bench: ## the tool's own speed, against its targets and against plain C (where t
 	$(GO) test -run '^$$' -bench . -benchtime 1s ./copypaths/... ./diskwrite/... ./results/... ./scenarios/...
 
 golden: ## rewrite the golden files from what the tests get now
-	$(GO) test ./report ./results ./scenarios ./cmd/copylab -update
+	$(GO) test ./report ./results ./scenarios ./scenarios/sink ./diskwrite/hdd ./cmd/copylab -update
 
 fuzz: ## every fuzz target for FUZZTIME (10s) each
 	@for p in $$($(GO) list ./...); do \

@@ -426,8 +426,15 @@ func TestTLSReceiverGoes(t *testing.T) {
 				if got := <-result; got.err != nil || got.bytes != 100_000 {
 					t.Errorf("receiver got %d bytes, error %v", got.bytes, got.err)
 				}
-				if err := s.Move(0, 10); err == nil {
-					t.Error("a chunk was moved after that")
+				// Kernel TLS may take a small record and tell only later that nobody is there (seen on 6.1).
+				err = nil
+				for range 100 {
+					if err = s.Move(0, 10); err != nil {
+						break
+					}
+				}
+				if err == nil {
+					t.Error("chunk after chunk was moved after that")
 				}
 				if err := s.close(); err != nil {
 					t.Error(err)

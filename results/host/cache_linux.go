@@ -20,13 +20,13 @@ func cacheSources() []cacheSource {
 func askCachestat(f *os.File, size int64) (Residency, error) {
 	pages := pagesOf(size)
 	var stat unix.Cachestat_t
-	if size > 0 { // a length of 0 would mean: to the end, whatever it is by then
-		err := control(f, func(fd int) error {
-			return unix.Cachestat(uint(fd), &unix.CachestatRange{Off: 0, Len: uint64(size)}, &stat, 0)
-		})
-		if err != nil {
-			return Residency{}, err
-		}
+	// A length of 0 would mean: to the end, whatever it is by then. An empty file has no page in its first byte either, and asking
+	// of it tells whether the kernel has the call.
+	err := control(f, func(fd int) error {
+		return unix.Cachestat(uint(fd), &unix.CachestatRange{Off: 0, Len: uint64(max(size, 1))}, &stat, 0)
+	})
+	if err != nil {
+		return Residency{}, err
 	}
 	return Residency{
 		Pages: measured.Known(pages), Resident: measured.Known(int64(stat.Cache)),
