@@ -144,7 +144,7 @@ func essence(trace syscalltrace.Trace) []string {
 			words = fmt.Sprintf("%d, %d, flags %#x", c.Args[1], c.Args[2], c.Args[3])
 		case "io_uring_register":
 			words = fmt.Sprintf("%d, %d", c.Args[1], c.Args[3])
-		case "recvmsg", "ppoll", "epoll_wait", "epoll_pwait", "clock_gettime",
+		case "recvmsg", "ppoll", "syscall 232", "epoll_pwait", "clock_gettime", // 232 is epoll_wait on amd64, which not every system has
 			"futex", "nanosleep", "sched_yield", "rt_sigreturn", "tgkill", "getpid", "madvise", "munmap", "mmap": // the last are the Go runtime's
 			continue
 		}

@@ -144,6 +144,10 @@ func (x crossing) claim() string {
 	if x.place == payNever && len(x.undecided) > 0 {
 		return "(as far as is shown) " + x.where()
 	}
+	above := slices.DeleteFunc(slices.Clone(x.undecided), func(n int64) bool { return n <= x.from })
+	if (x.place == payBracket || x.place == payAtMost) && len(above) > 0 {
+		return fmt.Sprintf("%s (not shown at %s)", x.where(), joinWords(sizes(above)))
+	}
 	return x.where()
 }
 

@@ -334,7 +334,7 @@ func (r *Runner) trial(ctx context.Context, w Work, step, steps int) (results.Tr
 	r.report(Event{Phase: w.Phase, Case: w.Case, Block: w.Block, Step: step, Steps: steps})
 	started := r.Now().UTC()
 	limit := trialLimit(r.Measure.Time)
-	limited, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not done after %v, when %v was expected: the trial was ended (is the disk or the machine overloaded?)", limit, r.Measure.Time))
+	limited, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not done after %v, when %v was expected: the trial was ended (is the disk or the machine overloaded, or a socket buffer very small?)", limit, r.Measure.Time))
 	t, err := r.Executor.Execute(limited, w)
 	cancel()
 	if ctx.Err() != nil {

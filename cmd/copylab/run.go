@@ -130,7 +130,11 @@ func (o *runOptions) dial(c *cobra.Command) (*sink.Session, error) {
 		return nil, usage(err)
 	}
 	session, err := sink.Dial(c.Context(), o.to, secret, tool())
-	if wrong := (*sink.UsageError)(nil); errors.As(err, &wrong) {
+	wrong := (*sink.UsageError)(nil)
+	switch {
+	case err != nil && c.Context().Err() != nil:
+		return nil, codeError{exitInterrupted, errors.New("interrupted before anything was measured")}
+	case errors.As(err, &wrong):
 		return nil, usage(err)
 	}
 	return session, err

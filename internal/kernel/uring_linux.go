@@ -254,7 +254,7 @@ func (r *Uring) AllocateBuffers(count, size int) (err error) {
 	if err := r.register(registerBuffers, unsafe.Pointer(&vectors[0]), count); err != nil {
 		hint := ""
 		if errors.Is(err, unix.ENOMEM) {
-			hint = ": over the limit of locked memory; raise it (ulimit -l) or use smaller or fewer buffers"
+			hint = ": over the limit of locked memory; raise it (ulimit -l), or take fewer streams or smaller chunks"
 		}
 		freed := Free(r.buffers)
 		r.buffers = nil

@@ -84,6 +84,13 @@ func receive(ctx context.Context, c *control, job Receive) (result *Result, err 
 	if err = errors.Join(err, from.close()); err != nil {
 		return nil, err
 	}
+	for _, s := range sinks {
+		if job.Socket.Delay {
+			if err := s.socket.delay(true); err != nil {
+				return nil, err
+			}
+		}
+	}
 	var counters *host.Counters
 	if job.Counters {
 		if counters, err = host.OpenCounters(""); err != nil {

@@ -25,7 +25,7 @@ import (
 type stream struct {
 	file    *os.File
 	socket  *socket // nil for the null path
-	corked  bool
+	want    Socket
 	mover   copypaths.Mover
 	buffer  []byte
 	latency results.Histogram
@@ -95,6 +95,13 @@ func send(ctx context.Context, c *control, job Send) (result *Result, err error)
 	defer func() { err = errors.Join(err, counters.Close()) }()
 
 	result = &Result{Latency: map[string]results.Histogram{}, Settings: map[string]string{}}
+	for _, s := range streams {
+		if s.socket != nil && job.Socket.Delay {
+			if err := s.socket.delay(true); err != nil {
+				return nil, err
+			}
+		}
+	}
 	if streams[0].socket != nil {
 		if result.Settings, err = streams[0].socket.settings(); err != nil {
 			return nil, err
@@ -211,7 +218,7 @@ func mergeSettings(all []map[string]string, into map[string]string) {
 
 // openStream readies one stream: its own open file, buffer, connection and path.
 func openStream(job Send, path copypaths.Path, fields *copypaths.Fields, i int, share Share) (_ *stream, err error) {
-	s := &stream{corked: job.Socket.Cork, latency: results.NewHistogram(), reply: make([]byte, requestBytes), start: share.Start, bytes: share.Count}
+	s := &stream{want: job.Socket, latency: results.NewHistogram(), reply: make([]byte, requestBytes), start: share.Start, bytes: share.Count}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
@@ -277,10 +284,19 @@ func (s *stream) introduce(token string) error {
 
 // cork holds TCP_CORK, if the job wants it, and lets go of it, so that what it held back is sent.
 func (s *stream) cork(hold bool) error {
-	if !s.corked || s.socket == nil {
+	if !s.want.Cork || s.socket == nil {
 		return nil
 	}
 	return s.socket.cork(hold)
+}
+
+// push sends what a cork or Nagle's algorithm holds back at the end of a stream. Without it, the last bytes would wait for a delayed
+// acknowledgement, some 40 ms, and a trial's rate would depend on its length.
+func (s *stream) push() error {
+	if err := s.cork(false); err != nil || !s.want.Delay {
+		return err
+	}
+	return s.socket.delay(false)
 }
 
 // ramp tells the receiver which stream this is and moves a few untimed bytes, by plain writes from memory whatever the path,
@@ -319,7 +335,7 @@ func (s *stream) run(epoch time.Time, job Send) {
 		if s.err == nil {
 			s.moved = s.bytes
 			if s.socket != nil {
-				if s.err = s.cork(false); s.err == nil {
+				if s.err = s.push(); s.err == nil {
 					s.err = s.confirmed()
 				}
 			}
@@ -352,7 +368,7 @@ func (s *stream) serve(job Send) error {
 				return fmt.Errorf("flush %d bytes at offset %d: %w", n, off, err)
 			}
 		}
-		if s.corked { // the end of an answer must not wait for the next one
+		if s.want.Cork { // the end of an answer must not wait for the next one
 			if err := errors.Join(s.cork(false), s.cork(true)); err != nil {
 				return err
 			}

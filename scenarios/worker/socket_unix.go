@@ -58,11 +58,6 @@ func dial(address string, kind copypaths.Connection, want Socket) (*socket, erro
 	if !ok {
 		return nil, errors.Join(fmt.Errorf("hand socket to Go's net package: got a %T", conn), conn.Close())
 	}
-	if want.Delay { // net.FileConn has turned Nagle's algorithm off
-		if err := tcp.SetNoDelay(false); err != nil {
-			return nil, errors.Join(fmt.Errorf("turn TCP_NODELAY off: %w", err), tcp.Close())
-		}
-	}
 	return &socket{fd: -1, conn: tcp}, nil
 }
 
@@ -92,7 +87,23 @@ func sockaddr(to netip.AddrPort) unix.Sockaddr {
 	if a := to.Addr().Unmap(); a.Is4() {
 		return &unix.SockaddrInet4{Addr: a.As4(), Port: int(to.Port())}
 	}
-	return &unix.SockaddrInet6{Addr: to.Addr().As16(), Port: int(to.Port())}
+	return &unix.SockaddrInet6{Addr: to.Addr().As16(), Port: int(to.Port()), ZoneId: zoneID(to.Addr().Zone())}
+}
+
+// zoneID is the number of the interface that a link-local address belongs to; 0, which the kernel refuses for such an address,
+// where there is none of that name.
+func zoneID(zone string) uint32 {
+	if zone == "" {
+		return 0
+	}
+	if nic, err := net.InterfaceByName(zone); err == nil {
+		return uint32(nic.Index)
+	}
+	n, err := strconv.ParseUint(zone, 10, 32)
+	if err != nil {
+		return 0
+	}
+	return uint32(n)
 }
 
 // newSocket opens a TCP socket with what is wanted of it: buffer sizes have to be set before the connection is made, since
@@ -122,19 +133,15 @@ func tooMany(err error) string {
 	return ""
 }
 
-// set sets what is wanted of a socket. Nagle's algorithm is off unless asked for, as Go has it for every connection: a
-// request must not wait for an acknowledgement.
+// set sets what is wanted of a socket, but for Nagle's algorithm, which is off here, as Go has it for every connection: what sets a
+// trial up must not wait for an acknowledgement that is delayed. See delay.
 func (s *socket) set(want Socket) error {
-	nodelay := 1
-	if want.Delay {
-		nodelay = 0
-	}
 	for _, o := range []struct {
 		name              string
 		level, opt, value int
 		skip              bool
 	}{
-		{"TCP_NODELAY", unix.IPPROTO_TCP, unix.TCP_NODELAY, nodelay, false},
+		{"TCP_NODELAY", unix.IPPROTO_TCP, unix.TCP_NODELAY, 1, false},
 		{"SO_SNDBUF", unix.SOL_SOCKET, unix.SO_SNDBUF, want.SndbufBytes, want.SndbufBytes == 0},
 		{"SO_RCVBUF", unix.SOL_SOCKET, unix.SO_RCVBUF, want.RcvbufBytes, want.RcvbufBytes == 0},
 	} {
@@ -165,6 +172,20 @@ func (s *socket) withFd(f func(fd int) error) error {
 		return fmt.Errorf("reach socket: %w", err)
 	}
 	return inner
+}
+
+// delay turns Nagle's algorithm on, or off, which sends what it held back (tcp(7), TCP_NODELAY).
+func (s *socket) delay(on bool) error {
+	value := 1
+	if on {
+		value = 0
+	}
+	return s.withFd(func(fd int) error {
+		if err := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, value); err != nil {
+			return fmt.Errorf("setsockopt TCP_NODELAY to %d: %w", value, err)
+		}
+		return nil
+	})
 }
 
 // cork holds or lets go of what makes no full segment.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -134,10 +136,24 @@ func blame(ctx context.Context, err error, workers ...Peer) error {
 			failed = append(failed, words)
 		}
 	}
-	if all := append(died, failed...); len(all) > 0 {
-		return errors.Join(all...)
+	// What only says that the other side has gone is left out where that side says why.
+	if causes := slices.DeleteFunc(slices.Clone(failed), isConsequence); len(causes)+len(died) > 0 {
+		failed = causes
 	}
-	return err
+	all := append(died, failed...)
+	if len(all) == 0 {
+		return err
+	}
+	text := all[0]
+	for _, more := range all[1:] {
+		text = fmt.Errorf("%w; %w", text, more)
+	}
+	return text
+}
+
+// isConsequence tells an error that the other side's end brings about.
+func isConsequence(err error) bool {
+	return strings.Contains(err.Error(), "has gone)") || strings.Contains(err.Error(), "the sender closed with ")
 }
 
 // LastWords returns how the worker failed or died, or nil if it still runs after a moment's grace.
