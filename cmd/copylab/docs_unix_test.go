@@ -13,9 +13,11 @@ import (
 	"syscall"
 	"testing"
 
+	"copylab/internal/kernel"
 	"copylab/internal/testenv"
 	"copylab/results/host"
 	"copylab/scenarios"
+	"copylab/scenarios/links"
 )
 
 // Every command line in the documentation works as it is written. Runs are made short.
@@ -116,6 +118,10 @@ func shortened(t *testing.T, l *lab, args []string) string {
 	sets := []string{"measure.time=10ms", "measure.blocks=5..5", "charts=cpu"}
 	writes := 0
 	for _, p := range s.Parts {
+		if p.Transfer != nil && !slices.ContainsFunc(p.Transfer.Links, func(link string) bool { return !strings.HasPrefix(link, string(links.Veth)) }) {
+			made := links.Probe(links.Veth)
+			testenv.Require(t, testenv.Netns, made.State == kernel.StateAvailable, "%s", made.Reason)
+		}
 		size := "4MiB"
 		if p.Write != nil {
 			writes++
