@@ -377,7 +377,9 @@ func TestAmount(t *testing.T) {
 func TestOneSlowTrial(t *testing.T) {
 	clock := time.Now()
 	r := &Runner{Measure: Measure{Time: time.Second}, Now: func() time.Time { return clock }, work: map[string]*assignment{}}
-	c := transferOf("sendfile", nil)
+	c := results.Case{ID: "slow", Kind: results.Transfer, Params: results.Params{
+		Path: "sendfile", Source: SourceFile, ChunkBytes: 16 << 10, FileBytes: 1 << 20, Cache: CacheWarm, Link: LinkLoopback, Receiver: "recv", Streams: 1, Workload: WorkloadStream,
+	}}
 	r.work[c.ID] = &assignment{}
 	trial := func(phase results.Phase, bytesPerSecond int64) int64 {
 		a := r.work[c.ID]
