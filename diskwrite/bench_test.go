@@ -14,22 +14,111 @@ import (
 // What a run costs besides its system calls: to be at most 100 ns per operation, with clock and histogram.
 func BenchmarkNullWriter(b *testing.B) {
 	m := method(b, "null")
-	f := open(b, m, "")
 	data := payload(b, 1, 256)
 	for _, tt := range []struct {
 		pattern PatternID
 		draw    Draw
-	}{{Append, ""}, {Random, Permutation}, {Random, Uniform}} {
-		b.Run(strings.TrimSpace(string(tt.pattern)+" "+string(tt.draw)), func(b *testing.B) {
-			j := Job{Pattern: tt.pattern, Draw: tt.draw, Policy: Policy{ID: SyncNone}, BlockBytes: testBlock,
-				FileBytes: testBlock * max(300_000, int64(b.N)), Operations: int64(b.N), Payload: data}
-			op := histogram()
+		change  func(*Job)
+	}{
+		{pattern: Append},
+		{pattern: Overwrite},
+		{pattern: Random, draw: Permutation},
+		{pattern: Random, draw: Uniform},
+		{pattern: AppendFallocated},
+		{pattern: RandomAppendMix, change: func(j *Job) { j.RandomShare = 0.3 }},
+		{pattern: Strided, change: func(j *Job) { j.StrideBlocks = 64 }},
+		{pattern: Zipf, change: func(j *Job) { j.Theta = 0.99 }},
+		{pattern: ManyLogs, change: func(j *Job) { j.Files = 1 }},
+		{pattern: ManyLogs, change: func(j *Job) { j.Files = 100 }},
+		{pattern: Append, draw: "progress", change: func(j *Job) { j.Progress = NewProgress(1) }},
+		{pattern: Append, draw: "every=1", change: func(j *Job) { j.Policy, j.SyncCall = Policy{ID: SyncEvery, Every: 1}, Fsync }},
+	} {
+		name := strings.TrimSpace(string(tt.pattern) + " " + string(tt.draw))
+		j := Job{Pattern: tt.pattern, Policy: Policy{ID: SyncNone}, BlockBytes: testBlock, Payload: data}
+		if tt.pattern == Random {
+			j.Draw = tt.draw
+		}
+		if tt.change != nil {
+			tt.change(&j)
+		}
+		if tt.pattern == ManyLogs {
+			name += " " + itoa(int64(j.Files))
+		}
+		b.Run(name, func(b *testing.B) {
+			j.FileBytes, j.Operations = testBlock*max(300_000, int64(b.N)), int64(b.N)
+			set, err := j.Open(m, "")
+			if err != nil {
+				b.Fatal(err)
+			}
+			h := Histograms{Op: histogram(), Sync: histogram()}
 			b.ReportAllocs()
 			b.ResetTimer()
-			if _, err := Run(f, j, op, nil); err != nil {
+			if _, err := set.Run(j, h); err != nil {
 				b.Fatal(err)
 			}
 		})
+	}
+}
+
+// What several writers cost besides their system calls: taking the next write's number, and with group, the mutex and the
+// waiting for each other's syncs. One iteration is one write, of whichever writer.
+func BenchmarkNullWriters(b *testing.B) {
+	m := method(b, "null")
+	data := payload(b, 1, 256)
+	for _, policy := range []Policy{{ID: SyncNone}, {ID: SyncEvery, Every: 1}, {ID: SyncGroup}} {
+		for _, writers := range []int{1, 2, 4, 16} {
+			b.Run(policy.String()+"/"+itoa(int64(writers)), func(b *testing.B) {
+				j := Job{Pattern: Append, Policy: policy, SyncCall: Fsync, BlockBytes: testBlock, FileBytes: testBlock * int64(b.N),
+					Operations: int64(b.N), Writers: writers, Payload: data}
+				set, err := j.Open(m, "")
+				if err != nil {
+					b.Fatal(err)
+				}
+				h := Histograms{Op: histogram(), Sync: histogram(), Commit: histogram()}
+				b.ResetTimer()
+				r, err := set.Run(j, h)
+				if err != nil {
+					b.Fatal(err)
+				}
+				b.ReportMetric(float64(r.AcceptedNS)/float64(r.Operations), "accepted-ns/op")
+				b.ReportMetric(float64(r.Operations)/float64(max(1, r.Syncs)), "writes/sync")
+			})
+		}
+	}
+}
+
+// Group commit on a real file: what sharing syncs brings. One iteration is one durable append of 4 KiB.
+func BenchmarkGroupCommit(b *testing.B) {
+	m := method(b, "buffered")
+	data := payload(b, 1, 256)
+	for _, policy := range []Policy{{ID: SyncEvery, Every: 1}, {ID: SyncGroup}} {
+		for _, writers := range []int{1, 4, 16} {
+			b.Run(policy.String()+"/"+itoa(int64(writers)), func(b *testing.B) {
+				j := Job{Pattern: Append, Policy: policy, SyncCall: Fsync, BlockBytes: testBlock, FileBytes: testBlock * int64(b.N),
+					Operations: int64(b.N), Writers: writers, Payload: data}
+				name := filepath.Join(b.TempDir(), "log")
+				if err := j.Prepare(context.Background(), name); err != nil {
+					b.Fatal(err)
+				}
+				set, err := j.Open(m, name)
+				if err != nil {
+					b.Fatal(err)
+				}
+				defer func() {
+					if err := set.Close(); err != nil {
+						b.Error(err)
+					}
+				}()
+				h := Histograms{Op: histogram(), Sync: histogram(), Commit: histogram()}
+				b.ResetTimer()
+				r, err := set.Run(j, h)
+				if err != nil {
+					b.Fatal(err)
+				}
+				b.ReportMetric(float64(h.Commit.ValueAtQuantile(50))/1e3, "commit-p50-µs")
+				b.ReportMetric(float64(r.Operations)/float64(max(1, r.Syncs)), "writes/sync")
+			})
+		}
 	}
 }
 

@@ -103,3 +103,59 @@ func ExampleJob_Offsets() {
 	}
 	// Output: 0 4096 8192 0
 }
+
+// Four threads append to one log, and none goes on before its block is durable: how many syncs do 64 blocks take?
+func ExampleSet_Run() {
+	dir, err := os.MkdirTemp("", "diskwrite-")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() {
+		if err := os.RemoveAll(dir); err != nil {
+			log.Print(err)
+		}
+	}()
+	method, _ := diskwrite.FindMethod("buffered")
+	payload, err := diskwrite.NewPayload(1, 256<<10)
+	if err != nil {
+		log.Fatal(err)
+	}
+	job := diskwrite.Job{
+		Pattern:    diskwrite.Append,
+		Policy:     diskwrite.Policy{ID: diskwrite.SyncGroup},
+		SyncCall:   diskwrite.Fsync,
+		BlockBytes: 4096,
+		FileBytes:  1 << 20,
+		Operations: 64,
+		Writers:    4,
+		Payload:    payload,
+	}
+	name := filepath.Join(dir, "log")
+	if err := job.Prepare(context.Background(), name); err != nil {
+		log.Fatal(err)
+	}
+	set, err := job.Open(method, name)
+	if err != nil {
+		log.Fatal(err)
+	}
+	histograms := diskwrite.Histograms{
+		Op:     hdrhistogram.New(1, int64(time.Hour), 3),
+		Sync:   hdrhistogram.New(1, int64(time.Hour), 3),
+		Commit: hdrhistogram.New(1, int64(time.Hour), 3),
+	}
+	result, err := set.Run(job, histograms)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := set.Close(); err != nil {
+		log.Fatal(err)
+	}
+	if err := diskwrite.FreePayload(payload); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(result.Operations, "writes, as many commits:", histograms.Commit.TotalCount() == 64)
+	fmt.Println("no more syncs than writes:", result.Syncs <= 64)
+	// Output:
+	// 64 writes, as many commits: true
+	// no more syncs than writes: true
+}

@@ -37,10 +37,16 @@ func payload(t testing.TB, seed uint64, blocks int) []byte {
 func require(t testing.TB, m Method, dir string) {
 	t.Helper()
 	need := testenv.Disk
-	if m.Direct {
+	switch {
+	case m.Queued:
+		need = testenv.Uring
+	case m.Direct:
 		need = testenv.Direct
 	}
 	status := m.Probe(dir)
+	if m.ID == "dontcache" && status.State == kernel.StateUnavailable {
+		t.Skip(status.Reason) // a matter of the kernel's age and the filesystem, of which no machine promises any
+	}
 	testenv.Require(t, need, status.State == kernel.StateAvailable, "%s in %s: %s", m.ID, dir, status.Reason)
 }
 
@@ -84,6 +90,16 @@ func testJob(p Pattern, draw Draw, payload []byte) Job {
 	if !p.Grows {
 		j.Operations = testBlocks * 2 / 3 // some blocks stay untouched
 	}
+	switch p.ID {
+	case RandomAppendMix:
+		j.RandomShare = 0.3
+	case Strided:
+		j.StrideBlocks = 7
+	case Zipf:
+		j.Theta = 0.9
+	case ManyLogs:
+		j.Files = 1
+	}
 	return j
 }
 
@@ -96,9 +112,12 @@ func TestRoundTrip(t *testing.T) {
 				draws = []Draw{Permutation, Uniform}
 			}
 			for _, draw := range draws {
+				if m.Fits(Job{Pattern: p.ID}).State != kernel.StateAvailable {
+					continue
+				}
 				t.Run(m.ID+"/"+string(p.ID)+string(draw), func(t *testing.T) {
 					dir := t.TempDir()
-					if m.Direct || m.Durable {
+					if m.ID != "buffered" {
 						require(t, m, dir)
 					}
 					roundTrip(t, m, p, draw, filepath.Join(dir, "file"))
@@ -113,6 +132,9 @@ func roundTrip(t *testing.T, m Method, p Pattern, draw Draw, name string) {
 	j := testJob(p, draw, payload(t, 1, 7))
 	if p.ID == Random {
 		j.Policy, j.SyncCall = Policy{ID: SyncEvery, Every: 50}, Fsync
+		if m.Fits(j).State != kernel.StateAvailable {
+			j.SyncCall = Fdatasync
+		}
 	}
 	if err := Prepare(ctx, name, p.ID, j.FileBytes, j.Payload); err != nil {
 		t.Fatal(err)
@@ -126,14 +148,19 @@ func roundTrip(t *testing.T, m Method, p Pattern, draw Draw, name string) {
 	if r.Operations != j.Operations || r.Durable != durable || r.NotDurable != why || (why == "") != durable {
 		t.Errorf("got %+v, file says durable %v %q", r, durable, why)
 	}
-	if r.Syncs == 0 && durable != m.Durable {
+	if r.Syncs == 0 && durable != m.Durable && !strings.Contains(why, "keeps files in memory") {
 		t.Errorf("durable without a sync: %v, and the catalogue says %v", durable, m.Durable)
 	}
-	total := int64(0)
+	total, want := int64(0), r.Operations+r.Syncs
 	for _, n := range f.Syscalls() {
 		total += n
 	}
-	if total != r.Operations+r.Syncs {
+	if m.ID == "mmap" {
+		want = r.Syncs // stores are no system calls
+	}
+	// A call that waits for a completion returns early where a signal of the runtime comes, and is made again.
+	again := total > want && m.Queued && total <= want+want/10+2
+	if total != want && !again {
 		t.Errorf("calls %v, want one for each of %d writes and %d syncs", f.Syscalls(), r.Operations, r.Syncs)
 	}
 	sum, err := VerifyBack(ctx, name, j)
@@ -146,7 +173,8 @@ func roundTrip(t *testing.T, m Method, p Pattern, draw Draw, name string) {
 			t.Errorf("verify by %d blocks: %q, %v; want %q", window, again, err, sum)
 		}
 	}
-	for _, off := range []int64{0, testBlock*100 + 17, j.Operations*testBlock - 1} {
+	size := j.sizeAfter(0)
+	for _, off := range []int64{0, testBlock*100 + 17, size - 1} {
 		flip(t, name, off)
 		if got, err := VerifyBack(ctx, name, j); err == nil || got != "" || !strings.Contains(err.Error(), "offset "+itoa(off)+" ") {
 			t.Errorf("byte %d flipped: got %q, %v", off, got, err)
@@ -164,14 +192,14 @@ func roundTrip(t *testing.T, m Method, p Pattern, draw Draw, name string) {
 	if _, err := VerifyBack(ctx, name, other); err == nil {
 		t.Error("another payload was not noticed")
 	}
-	if p.ID == Random {
+	if p.ID == Random || p.ID == RandomAppendMix || p.ID == Zipf {
 		other = j
 		other.Seed++
 		if _, err := VerifyBack(ctx, name, other); err == nil {
 			t.Error("other offsets were not noticed")
 		}
 	}
-	if err := os.Truncate(name, j.Operations*testBlock-1); err != nil {
+	if err := os.Truncate(name, size-1); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := VerifyBack(ctx, name, j); err == nil || !strings.Contains(err.Error(), "bytes instead of") {

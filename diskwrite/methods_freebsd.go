@@ -2,7 +2,6 @@ package diskwrite
 
 import (
 	"errors"
-	"io/fs"
 
 	"golang.org/x/sys/unix"
 
@@ -14,11 +13,19 @@ const pwriteName = "pwrite"
 // What this operating system lacks; empty: nothing.
 const (
 	noFdatasync         = ""
+	noFullfsync         = "only macOS has F_FULLFSYNC: choose fsync"
+	noSyncFileRange     = "only Linux has sync_file_range(2): choose fsync or fdatasync"
 	syncKeepsDriveCache = ""
 )
 
 // oDSYNC is O_DSYNC of sys/fcntl.h, FreeBSD 13 and newer. Older kernels ignore it, which wrap finds out.
 const oDSYNC = 0x01000000
+
+const (
+	onlyLinux   = "copylab binds this method on Linux only"
+	noUring     = "io_uring is a Linux interface; FreeBSD has none"
+	noDontcache = "RWF_DONTCACHE is a flag of Linux; FreeBSD has none"
+)
 
 const hintOnly = "FreeBSD takes O_DIRECT for a hint, and its filesystems may write through their caches all the same"
 
@@ -29,6 +36,11 @@ func buffered() binding {
 func direct() binding      { return unsupported(hintOnly) }
 func dsync() binding       { return flagged{flags: oDSYNC, words: "O_DSYNC"}.binding() }
 func directDsync() binding { return unsupported(hintOnly) }
+func mmap() binding        { return unsupported(onlyLinux) }
+func uring() binding       { return unsupported(noUring) }
+func uringDirect() binding { return unsupported(noUring) }
+func dontcache() binding   { return unsupported(noDontcache) }
+func vectored() binding    { return unsupported(onlyLinux) }
 
 // fdatasync is fdatasync(2), for which x/sys has the number but no function here.
 func fdatasync(_ kernel.Calls, fd int) error {
@@ -38,16 +50,8 @@ func fdatasync(_ kernel.Calls, fd int) error {
 	return nil
 }
 
-// inMemory names the filesystem under dir if it keeps files in memory only; otherwise it is empty.
-func inMemory(dir string) (string, error) {
-	var st unix.Statfs_t
-	if err := unix.Statfs(dir, &st); err != nil {
-		return "", &fs.PathError{Op: "statfs", Path: dir, Err: err}
-	}
-	if name := unix.ByteSliceToString(st.Fstypename[:]); name == "tmpfs" {
-		return name, nil
-	}
-	return "", nil
-}
+func fullfsync(int) error { return errors.ErrUnsupported }
+
+func syncFileRange(kernel.Calls, int) error { return errors.ErrUnsupported }
 
 func openTmpfile(string, int) (int, error) { return -1, errors.ErrUnsupported }

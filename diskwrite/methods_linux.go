@@ -3,7 +3,6 @@ package diskwrite
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 
 	"golang.org/x/sys/unix"
 
@@ -16,6 +15,8 @@ const pwriteName = "pwrite64"
 // What this operating system lacks; empty: nothing.
 const (
 	noFdatasync         = ""
+	noFullfsync         = "only macOS has F_FULLFSYNC: fsync makes the drive write its cache here"
+	noSyncFileRange     = ""
 	syncKeepsDriveCache = ""
 )
 
@@ -27,40 +28,66 @@ func buffered() binding { return flagged{unsynced: inPageCache}.binding() }
 // own: a FLUSH is sent only by a sync. Where a filesystem falls back to the page cache in spite of O_DIRECT (btrfs with
 // checksums), that is its doing, and shows in the file's resident pages.
 func direct() binding {
-	return flagged{flags: unix.O_DIRECT, words: "O_DIRECT", unsynced: "writes may still be in the device's own cache, and nothing was synced"}.binding()
+	return flagged{flags: unix.O_DIRECT, words: "O_DIRECT", direct: true, unsynced: "writes may still be in the device's own cache, and nothing was synced"}.binding()
 }
 
 // dsync makes each write what a write and an fdatasync(2) together are: see O_DSYNC in open(2).
 func dsync() binding { return flagged{flags: unix.O_DSYNC, words: "O_DSYNC"}.binding() }
 
 func directDsync() binding {
-	return flagged{flags: unix.O_DIRECT | unix.O_DSYNC, words: "O_DIRECT|O_DSYNC"}.binding()
+	return flagged{flags: unix.O_DIRECT | unix.O_DSYNC, words: "O_DIRECT|O_DSYNC", direct: true}.binding()
 }
 
 func fdatasync(c kernel.Calls, fd int) error { return c.Fdatasync(fd) }
 
-// inMemory names the filesystem under dir if it keeps files in memory only; otherwise it is empty.
-func inMemory(dir string) (string, error) {
+func fullfsync(int) error { return errors.ErrUnsupported }
+
+// syncFileRange starts the write-back of all dirty pages and waits for it, and for what was under way before.
+func syncFileRange(c kernel.Calls, fd int) error {
+	return c.SyncFileRange(fd, unix.SYNC_FILE_RANGE_WAIT_BEFORE|unix.SYNC_FILE_RANGE_WRITE|unix.SYNC_FILE_RANGE_WAIT_AFTER)
+}
+
+// filesystemOf tells what keeps the file or folder name, by the number that statfs(2) gives. An overlay is named as such:
+// which filesystem is under it, the kernel does not tell there.
+func filesystemOf(name string) filesystem {
 	var st unix.Statfs_t
 	for {
-		err := unix.Statfs(dir, &st)
+		err := unix.Statfs(name, &st)
 		if err == nil {
 			break
 		}
 		if !errors.Is(err, unix.EINTR) {
-			return "", &fs.PathError{Op: "statfs", Path: dir, Err: err}
+			return filesystem{}
 		}
 	}
 	// The type of Statfs_t.Type and its sign differ between architectures; magic numbers have 32 bits.
 	switch uint32(st.Type) {
 	case unix.TMPFS_MAGIC:
-		return "tmpfs", nil
+		return filesystem{"tmpfs", true}
 	case unix.RAMFS_MAGIC:
-		return "ramfs", nil
+		return filesystem{"ramfs", true}
 	case unix.HUGETLBFS_MAGIC:
-		return "hugetlbfs", nil
+		return filesystem{"hugetlbfs", true}
+	case unix.EXT4_SUPER_MAGIC: // of ext2 and ext3 too, which the ext4 driver serves
+		return filesystem{"ext4", false}
+	case unix.XFS_SUPER_MAGIC:
+		return filesystem{"xfs", false}
+	case unix.BTRFS_SUPER_MAGIC:
+		return filesystem{"btrfs", false}
+	case unix.F2FS_SUPER_MAGIC:
+		return filesystem{"f2fs", false}
+	case unix.OVERLAYFS_SUPER_MAGIC:
+		return filesystem{"overlayfs", false}
+	case unix.NFS_SUPER_MAGIC:
+		return filesystem{"nfs", false}
+	case unix.FUSE_SUPER_MAGIC:
+		return filesystem{"a FUSE filesystem", false}
+	case unix.V9FS_MAGIC:
+		return filesystem{"9p", false}
+	case 0x2fc12fc1: // ZFS_SUPER_MAGIC of OpenZFS, which is not in the kernel
+		return filesystem{"zfs", false}
 	}
-	return "", nil
+	return filesystem{}
 }
 
 // openTmpfile opens a file that never has a name. The error is errors.ErrUnsupported where there is no O_TMPFILE.

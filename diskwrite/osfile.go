@@ -12,7 +12,13 @@ import (
 	"copylab/internal/kernel"
 )
 
-const noFdatasync = runtime.GOOS + " has no fdatasync: choose fsync"
+const (
+	noFdatasync     = runtime.GOOS + " has no fdatasync: choose fsync"
+	noFullfsync     = "only macOS has F_FULLFSYNC: choose fsync"
+	noSyncFileRange = "only Linux has sync_file_range(2): choose fsync"
+
+	syncKeepsDriveCache = ""
+)
 
 const onlyBuffered = "copylab binds only the method buffered on " + runtime.GOOS
 
@@ -20,6 +26,11 @@ func buffered() binding    { return binding{probe: probeOSFile, open: openOSFile
 func direct() binding      { return unsupported(onlyBuffered) }
 func dsync() binding       { return unsupported(onlyBuffered) }
 func directDsync() binding { return unsupported(onlyBuffered) }
+func mmap() binding        { return unsupported(onlyBuffered) }
+func uring() binding       { return unsupported(onlyBuffered) }
+func uringDirect() binding { return unsupported(onlyBuffered) }
+func dontcache() binding   { return unsupported(onlyBuffered) }
+func vectored() binding    { return unsupported(onlyBuffered) }
 
 // Alignment tells what the direct methods ask of files in folder. There are none here, so that it is always an error.
 func Alignment(folder string) (memoryBytes, offsetBytes int64, source string, err error) {

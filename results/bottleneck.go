@@ -2,6 +2,7 @@ package results
 
 import (
 	"fmt"
+	"strings"
 
 	"copylab/results/measured"
 )
@@ -96,7 +97,7 @@ func writeBottleneck(c Case, l loads) (limit string, warnings []string) {
 	busy, diskKnown := l.disk.Get()
 	diskFull := diskKnown && busy >= limitShare
 	if wKnown && w >= limitShare && w <= oneCPU {
-		if c.Params.Method == methodDirect || c.Params.Method == directDsync {
+		if strings.Contains(c.Params.Method, methodDirect) { // direct, direct-dsync, uring-direct
 			return LimitNotShown, []string{fmt.Sprintf("the writer was on its CPU for %.2f of the time: it hardly waited for the disk", w)}
 		}
 		if diskFull {

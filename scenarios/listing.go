@@ -71,6 +71,9 @@ func List(group, dir string) (Listing, error) {
 	}
 	if want("writes") {
 		for _, p := range diskwrite.Patterns() {
+			if p.Parameter != "" && p.ID != diskwrite.Random {
+				continue // no scenario can name it yet
+			}
 			l.Patterns = append(l.Patterns, item(string(p.ID), p.Title, kernel.Available()))
 		}
 		for _, d := range diskwrite.Draws() {

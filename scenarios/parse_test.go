@@ -127,7 +127,9 @@ func badInputs() []struct{ name, text string } {
 		{"unknown sync call", with("write: {sync: end, sync_call: fdatsync}\n")},
 		{"unknown draw", with("write: {draw: shuffle}\n")},
 		{"unknown chart", with("transfer: {}\ncharts: [cpus]\n")},
-		{"depth 2", with("write: {depth: [1, 2]}\n")},
+		{"depth 0", with("write: {depth: 0}\n")},
+		{"depth beyond what a ring takes", with("write: {depth: 257}\n")},
+		{"pattern that has no field yet", with("write: {patterns: zipf}\n")},
 
 		{"size 64K", with("transfer: {chunk: 64K}\n")},
 		{"size 64kb", with("transfer: {chunk: 64kb}\n")},

@@ -65,7 +65,7 @@ func files(cases []results.Case) (fixed map[string]int64, growing int64) {
 	for _, c := range cases {
 		switch {
 		case c.Unavailable != "" || isNull(c) && c.Kind == results.Write:
-		case c.Kind == results.Write && c.Params.Pattern == string(diskwrite.Append):
+		case c.Kind == results.Write && isFresh(c.Params):
 			growing = max(growing, c.Params.FileBytes)
 		default:
 			fixed[fileName(c)] = c.Params.FileBytes
@@ -83,10 +83,16 @@ func fileName(c results.Case) string {
 	if c.Kind == results.Transfer {
 		return fmt.Sprintf("payload-%d", c.Params.FileBytes)
 	}
-	if m, ok := diskwrite.FindMethod(c.Params.Method); ok && m.Direct {
+	if m, ok := diskwrite.FindMethod(c.Params.Method); ok && m.Uncached {
 		return fmt.Sprintf("target-direct-%d", c.Params.FileBytes)
 	}
 	return fmt.Sprintf("target-buffered-%d", c.Params.FileBytes)
+}
+
+// isFresh says that each trial of a write needs a file of its own.
+func isFresh(p results.Params) bool {
+	pattern, ok := diskwrite.FindPattern(diskwrite.PatternID(p.Pattern))
+	return ok && pattern.Fresh()
 }
 
 // Prepare checks that there is room and then makes the files that the cases need. Nothing is written if there is not.
@@ -162,7 +168,7 @@ func (p *Processes) Availability(c results.Case) string {
 		if s := p.probe("method "+m.ID, func() kernel.Status { return m.Probe(p.Scratch.Dir) }); s.State == kernel.StateUnavailable {
 			return s.Reason
 		}
-		return ""
+		return p.unfitWrite(m, c.Params)
 	}
 	path, ok := copypaths.Find(copypaths.Source(c.Params.Source), c.Params.Path)
 	if !ok {
@@ -200,6 +206,26 @@ func (p *Processes) Availability(c results.Case) string {
 		if ok, why := host.CanDrop(p.Scratch.Dir); !ok {
 			return "a cold page cache can't be reached: " + why
 		}
+	}
+	return ""
+}
+
+// unfitWrite tells why a method can't write a case's blocks as it says, or "".
+func (p *Processes) unfitWrite(m diskwrite.Method, q results.Params) string {
+	policy, err := diskwrite.ParsePolicy(q.Sync)
+	if err != nil {
+		return err.Error()
+	}
+	job := diskwrite.Job{Pattern: diskwrite.PatternID(q.Pattern), Policy: policy, SyncCall: diskwrite.SyncCall(q.SyncCall), Depth: q.Depth}
+	if s := m.Fits(job); s.State == kernel.StateUnavailable {
+		return s.Reason
+	}
+	pattern, ok := diskwrite.FindPattern(job.Pattern)
+	if !ok || m.ID == "null" {
+		return ""
+	}
+	if s := p.probe("pattern "+q.Pattern, func() kernel.Status { return pattern.Probe(p.Scratch.Dir) }); s.State == kernel.StateUnavailable {
+		return s.Reason
 	}
 	return ""
 }
@@ -439,7 +465,7 @@ func (p *Processes) write(ctx context.Context, w Work) (results.Trial, error) {
 	}
 	name, fileBytes := fileName(w.Case), params.FileBytes
 	verify := w.Phase == results.PhaseVerify
-	fresh := !isNull(w.Case) && (verify || params.Pattern == string(diskwrite.Append))
+	fresh := !isNull(w.Case) && (verify || isFresh(params))
 	if fresh {
 		p.fresh++
 		name = fmt.Sprintf("%s%d", freshPrefix, p.fresh)
@@ -451,7 +477,7 @@ func (p *Processes) write(ctx context.Context, w Work) (results.Trial, error) {
 		Method: params.Method, File: p.Scratch.File(name), Payload: p.Seed ^ payloadSeed, CPU: p.SenderCPU,
 		Plan: diskwrite.Job{
 			Pattern: diskwrite.PatternID(params.Pattern), Draw: diskwrite.Draw(params.Draw), Policy: policy, SyncCall: diskwrite.SyncCall(params.SyncCall),
-			BlockBytes: int(params.BlockBytes), FileBytes: fileBytes, Operations: w.Amount, Seed: w.Seed, Limit: w.Limit,
+			BlockBytes: int(params.BlockBytes), FileBytes: fileBytes, Operations: w.Amount, Seed: w.Seed, Limit: w.Limit, Depth: params.Depth,
 		},
 		Device: p.Disk.Device, Fresh: fresh, Verify: verify,
 		MemoryCopy: p.MemoryCopy && w.Phase == results.PhaseTool, CacheBytes: p.CacheBytes,

@@ -257,6 +257,12 @@ func TestWriteTrials(t *testing.T) {
 			continue
 		}
 		for _, pattern := range diskwrite.Patterns() {
+			if pattern.Allocated || pattern.Parameter != "" && pattern.ID != diskwrite.Random {
+				continue // no scenario has a word for its parameter, or a file for it, yet
+			}
+			if m.Fits(diskwrite.Job{Pattern: pattern.ID}).State != kernel.StateAvailable {
+				continue
+			}
 			for _, sync := range []string{"none", "end", "every=8"} {
 				if sync == "end" && m.ID != "buffered" {
 					continue // nothing that the others don't show

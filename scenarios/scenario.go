@@ -358,7 +358,9 @@ func receiverWords() []string {
 func patternWords() []string {
 	var words []string
 	for _, p := range diskwrite.Patterns() {
-		words = append(words, string(p.ID))
+		if p.Parameter == "" || p.ID == diskwrite.Random { // scenarios have no field for the others' yet
+			words = append(words, string(p.ID))
+		}
 	}
 	return words
 }
@@ -762,7 +764,7 @@ func parseLoad(text string) (Loop, error) {
 func parsePolicy(text string) (string, error) {
 	p, err := diskwrite.ParsePolicy(text)
 	if err != nil {
-		const forms = "write none, end or every=N, where N writes go between two syncs, such as every=32"
+		const forms = "write none, end, every=N, where N writes go between two syncs, such as every=32, or interval=T, such as interval=100ms"
 		if near := Nearest(text, []string{string(diskwrite.SyncNone), string(diskwrite.SyncEnd)}); near != "" {
 			return "", fmt.Errorf("is unknown: did you mean %s? (%s)", quoted(near), forms)
 		}
@@ -771,9 +773,4 @@ func parsePolicy(text string) (string, error) {
 	return p.String(), nil
 }
 
-func parseDepth(text string) (int, error) {
-	if text != "1" {
-		return 0, errors.New("is not offered: only depth 1, one write at a time, can be measured yet")
-	}
-	return 1, nil
-}
+func parseDepth(text string) (int, error) { return wholeWithin(1, diskwrite.MostDepth)(text) }

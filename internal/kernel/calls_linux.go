@@ -3,6 +3,8 @@ package kernel
 import (
 	"syscall"
 	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
 // Calls makes system calls for a thread that is measured.
@@ -32,6 +34,28 @@ func (c Calls) Pwrite(fd int, p []byte, off int64) (int, error) {
 	return c.call(syscall.SYS_PWRITE64, uintptr(fd), pointer(p), uintptr(len(p)), uintptr(off))
 }
 
+// Pwritev is pwritev(2).
+func (c Calls) Pwritev(fd int, vectors []unix.Iovec, off int64) (int, error) {
+	return c.call(syscall.SYS_PWRITEV, uintptr(fd), unsafe.Pointer(unsafe.SliceData(vectors)), uintptr(len(vectors)), uintptr(off))
+}
+
+// Pwritev2 is pwritev2(2): Pwritev with the flags RWF_*.
+func (c Calls) Pwritev2(fd int, vectors []unix.Iovec, off int64, flags int) (int, error) {
+	// On 64-bit kernels the offset's upper half is ignored: the lower one is all of it.
+	const upper = 0
+	var n uintptr
+	var errno syscall.Errno
+	if c.Raw {
+		n, _, errno = syscall.RawSyscall6(unix.SYS_PWRITEV2, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(vectors))), uintptr(len(vectors)), uintptr(off), upper, uintptr(flags))
+	} else {
+		n, _, errno = syscall.Syscall6(unix.SYS_PWRITEV2, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(vectors))), uintptr(len(vectors)), uintptr(off), upper, uintptr(flags))
+	}
+	if errno != 0 {
+		return -1, errno
+	}
+	return int(n), nil
+}
+
 // Recv is recvfrom(2) without an address: what recv(2) is on Linux.
 func (c Calls) Recv(fd int, p []byte, flags int) (int, error) {
 	return c.call(syscall.SYS_RECVFROM, uintptr(fd), pointer(p), uintptr(len(p)), uintptr(flags))
@@ -47,6 +71,27 @@ func (c Calls) Fsync(fd int) error {
 func (c Calls) Fdatasync(fd int) error {
 	_, err := c.call(syscall.SYS_FDATASYNC, uintptr(fd), nil, 0, 0)
 	return err
+}
+
+// SyncFileRange is sync_file_range(2) of the whole file.
+func (c Calls) SyncFileRange(fd, flags int) error {
+	// Offset 0, and 0 bytes from there, which means to the end. The offset is where other calls have a pointer.
+	_, err := c.call(unix.SYS_SYNC_FILE_RANGE, uintptr(fd), nil, 0, uintptr(flags))
+	return err
+}
+
+// Msync is msync(2) of a whole mapping.
+func (c Calls) Msync(mapping []byte, flags int) error {
+	var errno syscall.Errno
+	if c.Raw {
+		_, _, errno = syscall.RawSyscall6(syscall.SYS_MSYNC, uintptr(pointer(mapping)), uintptr(len(mapping)), uintptr(flags), 0, 0, 0)
+	} else {
+		_, _, errno = syscall.Syscall6(syscall.SYS_MSYNC, uintptr(pointer(mapping)), uintptr(len(mapping)), uintptr(flags), 0, 0, 0)
+	}
+	if errno != 0 {
+		return errno
+	}
+	return nil
 }
 
 func pointer(p []byte) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(p)) }

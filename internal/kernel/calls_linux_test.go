@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestCalls(t *testing.T) {
@@ -52,6 +54,65 @@ func TestCalls(t *testing.T) {
 		}
 		if err := errors.Join(syscall.Close(pair[0]), syscall.Close(pair[1])); err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// The calls that write a file, each both ways: what they wrote, and what they say of a closed descriptor.
+func TestCallsThatWrite(t *testing.T) {
+	for _, c := range []Calls{{Raw: false}, {Raw: true}} {
+		f, err := os.OpenFile(filepath.Join(t.TempDir(), "f"), os.O_CREATE|os.O_RDWR, 0o600)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fd := int(f.Fd())
+		words := []byte("one two three ")
+		vectors := []unix.Iovec{{Base: &words[8]}, {Base: &words[0]}}
+		vectors[0].SetLen(6)
+		vectors[1].SetLen(4)
+		if n, err := c.Pwritev(fd, vectors, 2); n != 10 || err != nil {
+			t.Errorf("%+v: pwritev: %d, %v", c, n, err)
+		}
+		// An offset beyond 32 bits arrives whole.
+		const far = 5 << 30
+		if n, err := c.Pwritev2(fd, vectors[1:], far, unix.RWF_DSYNC); n != 4 || err != nil {
+			t.Errorf("%+v: pwritev2: %d, %v", c, n, err)
+		}
+		if n, err := c.Pwritev(fd, vectors[1:], far+4); n != 4 || err != nil {
+			t.Errorf("%+v: pwritev: %d, %v", c, n, err)
+		}
+		if n, err := c.Pwritev2(fd, vectors, 0, 1<<30); !errors.Is(err, errors.ErrUnsupported) || n != -1 {
+			t.Errorf("%+v: pwritev2 with a flag that there is not: %d, %v", c, n, err)
+		}
+		got := make([]byte, 12)
+		if _, err := f.ReadAt(got, 0); err != nil || string(got) != "\x00\x00three one " {
+			t.Errorf("%+v: the file begins with %q, %v", c, got, err)
+		}
+		if n, err := f.ReadAt(got, far); n != 8 || string(got[:n]) != "one one " {
+			t.Errorf("%+v: at 5 GiB there is %q, %v", c, got[:n], err)
+		}
+		if err := c.SyncFileRange(fd, unix.SYNC_FILE_RANGE_WRITE|unix.SYNC_FILE_RANGE_WAIT_AFTER); err != nil {
+			t.Errorf("%+v: sync_file_range: %v", c, err)
+		}
+		mapping, err := unix.Mmap(fd, 0, os.Getpagesize(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+		if err != nil {
+			t.Fatal(err)
+		}
+		copy(mapping, "mapped")
+		if err := c.Msync(mapping, unix.MS_SYNC); err != nil {
+			t.Errorf("%+v: msync: %v", c, err)
+		}
+		if err := c.Msync(mapping, unix.MS_SYNC|unix.MS_ASYNC); !errors.Is(err, syscall.EINVAL) {
+			t.Errorf("%+v: msync of two minds: %v", c, err)
+		}
+		if err := errors.Join(unix.Munmap(mapping), f.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := c.Pwritev(fd, vectors, 0); !errors.Is(err, syscall.EBADF) || n != -1 {
+			t.Errorf("%+v: pwritev: %d, %v", c, n, err)
+		}
+		if err := c.SyncFileRange(fd, 0); !errors.Is(err, syscall.EBADF) {
+			t.Errorf("%+v: sync_file_range: %v", c, err)
 		}
 	}
 }

@@ -7,11 +7,13 @@ type UringOp uint8
 
 // The operations that copylab uses.
 const (
-	UringNop       UringOp = 0
-	UringReadFixed UringOp = 4
-	UringSend      UringOp = 26
-	UringSplice    UringOp = 30
-	UringSendZC    UringOp = 47
+	UringNop        UringOp = 0
+	UringFsync      UringOp = 3
+	UringReadFixed  UringOp = 4
+	UringWriteFixed UringOp = 5
+	UringSend       UringOp = 26
+	UringSplice     UringOp = 30
+	UringSendZC     UringOp = 47
 )
 
 // String is the kernel's own word for the operation.
@@ -19,8 +21,12 @@ func (op UringOp) String() string {
 	switch op {
 	case UringNop:
 		return "IORING_OP_NOP"
+	case UringFsync:
+		return "IORING_OP_FSYNC"
 	case UringReadFixed:
 		return "IORING_OP_READ_FIXED"
+	case UringWriteFixed:
+		return "IORING_OP_WRITE_FIXED"
 	case UringSend:
 		return "IORING_OP_SEND"
 	case UringSplice:
@@ -34,7 +40,7 @@ func (op UringOp) String() string {
 // since is the first Linux that has the operation.
 func (op UringOp) since() string {
 	switch op {
-	case UringNop, UringReadFixed:
+	case UringNop, UringFsync, UringReadFixed, UringWriteFixed:
 		return "5.1"
 	case UringSend:
 		return "5.6"

@@ -44,6 +44,8 @@ const (
 	sqeFixedFile = 1 << 0
 	sqeLink      = 1 << 2
 
+	fsyncDatasync = 1 << 0
+
 	spliceFDInFixed = 1 << 31
 
 	recvsendFixedBuf  = 1 << 2
@@ -125,8 +127,9 @@ func (c Completion) Copied() bool { return c.Notification() && c.Result&notifCop
 // Uring is an io_uring of one thread: a queue of operations for the kernel and a queue of its answers, both in memory that
 // the two share.
 //
-// It gives the kernel no memory but its own buffers (see AllocateBuffers), which are anonymous mappings: operations go on
-// while Go code runs, and the Go heap is none of their business. Nothing is allocated after the set-up.
+// It gives the kernel no memory but its buffers, which are anonymous mappings: its own (see AllocateBuffers), or one of the
+// caller's (see RegisterBuffer). Operations go on while Go code runs, and the Go heap is none of their business. Nothing
+// is allocated after the set-up.
 //
 // IORING_SETUP_SINGLE_ISSUER and DEFER_TASKRUN are not used: they tie a ring to the thread that sets it up, and copylab
 // sets up on one thread what others then run.
@@ -154,7 +157,8 @@ type Uring struct {
 	awaited   []uint64 // zero-copy sends whose notification is to come, by their data
 
 	buffers    []byte
-	bufferSize int // bytes of one
+	bufferSize int  // bytes of one
+	borrowed   bool // the memory is the caller's: Close does not free it
 	fixedFiles bool
 
 	// Handed to the kernel for the length of a call; fields, since a variable would be allocated.
@@ -263,6 +267,29 @@ func (r *Uring) AllocateBuffers(count, size int) (err error) {
 	return nil
 }
 
+// RegisterBuffer makes the caller's memory buffer 0, the only one, and registers it: its pages are pinned once instead of
+// for each operation. It must come from Buffer, since the kernel reads it while Go code runs, and stays the caller's, who
+// keeps it until Close. It counts against RLIMIT_MEMLOCK for a process without CAP_IPC_LOCK.
+func (r *Uring) RegisterBuffer(memory []byte) error {
+	if r.buffers != nil {
+		return errors.New("register an io_uring buffer: there are some already")
+	}
+	if len(memory) < 1 || len(memory) > 1<<30 {
+		return fmt.Errorf("register an io_uring buffer of %d bytes: io_uring takes 1 byte to 1 GiB", len(memory))
+	}
+	vector := unix.Iovec{Base: &memory[0]}
+	vector.SetLen(len(memory))
+	if err := r.register(registerBuffers, unsafe.Pointer(&vector), 1); err != nil {
+		hint := ""
+		if errors.Is(err, unix.ENOMEM) {
+			hint = ": over the limit of locked memory; raise it (ulimit -l) or use fewer rings"
+		}
+		return fmt.Errorf("register an io_uring buffer of %d bytes: %w%s", len(memory), err, hint)
+	}
+	r.buffers, r.bufferSize, r.borrowed = memory, len(memory), true
+	return nil
+}
+
 // RegisterFiles gives the ring descriptors of its own for open files: index i in the operations is then the i-th. It keeps
 // them open until Close.
 func (r *Uring) RegisterFiles(fds ...int) error {
@@ -334,6 +361,22 @@ func (r *Uring) Nop(data uint64) { r.add(UringNop, data) }
 func (r *Uring) ReadFixed(file int, off int64, buffer, at, n int, data uint64) {
 	e := r.add(UringReadFixed, data)
 	e.flags, e.fd, e.off, e.addr, e.length, e.bufIndex = sqeFixedFile, int32(file), uint64(off), r.address(buffer, at, n), uint32(n), uint16(buffer)
+}
+
+// WriteFixed adds a write of n bytes of a buffer, from its byte at on, to the file at its offset off. file is an index.
+func (r *Uring) WriteFixed(file int, off int64, buffer, at, n int, data uint64) {
+	e := r.add(UringWriteFixed, data)
+	e.flags, e.fd, e.off, e.addr, e.length, e.bufIndex = sqeFixedFile, int32(file), uint64(off), r.address(buffer, at, n), uint32(n), uint16(buffer)
+}
+
+// Fsync adds an fsync(2) of the whole file, an index, or an fdatasync(2). It covers the writes that have completed: it does
+// not wait for those under way.
+func (r *Uring) Fsync(file int, datasync bool, data uint64) {
+	e := r.add(UringFsync, data)
+	e.flags, e.fd = sqeFixedFile, int32(file)
+	if datasync {
+		e.opFlags = fsyncDatasync
+	}
 }
 
 // Send adds a send of n bytes of a buffer, from its byte at on, to a socket, with send(2)'s flags. socket is a descriptor.
@@ -456,6 +499,9 @@ func (r *Uring) Next() (Completion, bool) {
 	return Completion{}, false
 }
 
+// Dedicate makes the ring's system calls raw from now on: see NewUring.
+func (r *Uring) Dedicate() { r.raw = true }
+
 // SetupFlags are the IORING_SETUP_ flags that the kernel took.
 func (r *Uring) SetupFlags() uint32 { return r.flags }
 
@@ -492,7 +538,11 @@ func (r *Uring) Close() error {
 	if err := unix.Close(r.fd); err != nil {
 		errs = append(errs, fmt.Errorf("close io_uring: %w", err))
 	}
-	for _, mapping := range [][]byte{r.rings, r.entries, r.buffers} {
+	mappings := [][]byte{r.rings, r.entries}
+	if !r.borrowed {
+		mappings = append(mappings, r.buffers)
+	}
+	for _, mapping := range mappings {
 		if mapping == nil {
 			continue
 		}

@@ -169,6 +169,68 @@ func TestUringReadFixed(t *testing.T) {
 	}
 }
 
+func TestUringWriteFixedAndFsync(t *testing.T) {
+	r := newUring(t, 8, 0, UringWriteFixed, UringFsync)
+	memory, err := Buffer(8 << 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := rand.Read(memory); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.CreateTemp(t.TempDir(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	w, err := NewUring(8, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(w.RegisterBuffer(memory), w.RegisterFiles(int(f.Fd()))); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.RegisterBuffer(memory); err == nil {
+		t.Error("registered a second buffer")
+	}
+	w.WriteFixed(0, 100, 0, 5000, 3000, 1)
+	w.WriteFixed(0, 3100, 0, 0, 5000, 2)
+	for _, c := range run(t, w, 2) {
+		if want := map[uint64]int32{1: 3000, 2: 5000}[c.Data]; c.Result != want {
+			t.Errorf("write %d: result %d, want %d", c.Data, c.Result, want)
+		}
+	}
+	got := make([]byte, 8000)
+	if _, err := f.ReadAt(got, 100); err != nil || !bytes.Equal(got[:3000], memory[5000:8000]) || !bytes.Equal(got[3000:], memory[:5000]) {
+		t.Errorf("other bytes than the buffer's, %v", err)
+	}
+	for _, datasync := range []bool{false, true} {
+		w.Fsync(0, datasync, 3)
+		if c := run(t, w, 1)[0]; c.Data != 3 || c.Result != 0 {
+			t.Errorf("fsync, datasync %v: %+v", datasync, c)
+		}
+	}
+	w.Fsync(5, false, 4)
+	if c := run(t, w, 1)[0]; c.Result != -int32(unix.EBADF) {
+		t.Errorf("fsync of a file that was not registered: %+v", c)
+	}
+	if w.Operations(UringWriteFixed) != 2 || w.Operations(UringFsync) != 3 {
+		t.Errorf("%d writes and %d syncs", w.Operations(UringWriteFixed), w.Operations(UringFsync))
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	memory[0]++ // still the caller's
+	if err := Free(memory); err != nil {
+		t.Error(err)
+	}
+	for _, bad := range [][]byte{nil, {}} {
+		if err := r.RegisterBuffer(bad); err == nil {
+			t.Error("registered no bytes")
+		}
+	}
+}
+
 func TestUringSend(t *testing.T) {
 	for _, kind := range []string{"socketpair", "TCP"} {
 		t.Run(kind, func(t *testing.T) {

@@ -454,8 +454,23 @@ func TestWriteEveryMethod(t *testing.T) {
 				}
 				plan := diskwrite.Job{Pattern: p.ID, BlockBytes: 4096, FileBytes: 1 << 20, Operations: 100, Seed: 3,
 					Policy: diskwrite.Policy{ID: diskwrite.SyncEnd}, SyncCall: diskwrite.Fdatasync}
-				if p.ID == diskwrite.Random {
+				switch p.ID {
+				case diskwrite.Random:
 					plan.Draw = diskwrite.Permutation
+				case diskwrite.RandomAppendMix:
+					plan.RandomShare = 0.3
+				case diskwrite.Strided:
+					plan.StrideBlocks = 8
+				case diskwrite.Zipf:
+					plan.Theta = 0.99
+				case diskwrite.ManyLogs:
+					plan.Files, plan.Writers = 3, 2
+				}
+				if fits := m.Fits(plan); fits.State == kernel.StateUnavailable {
+					t.Skip(fits.Reason)
+				}
+				if s := p.Probe(dir); s.State == kernel.StateUnavailable {
+					testenv.Require(t, testenv.Disk, false, "pattern %s: %s", p.ID, s.Reason)
 				}
 				name := filepath.Join(dir, "target")
 				r, err := launcherForTest().Write(t.Context(), Write{Method: m.ID, File: name, Plan: plan, Payload: 9, CPU: -1, Fresh: true, Verify: true})
@@ -473,11 +488,24 @@ func TestWriteEveryMethod(t *testing.T) {
 				if n := r.Latency["op"].TotalCount(); n != 100 {
 					t.Errorf("%d latencies of 100 writes", n)
 				}
-				if _, err := os.Stat(name); !errors.Is(err, os.ErrNotExist) {
-					t.Errorf("the writer left its file: %v", err)
+				if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+					t.Errorf("the writer left %v, %v", left, err)
 				}
 			})
 		}
+	}
+}
+
+// Writers that share syncs: every byte is there, each write was a commit, and the latencies say so.
+func TestWriteGroupCommit(t *testing.T) {
+	plan := diskwrite.Job{Pattern: diskwrite.Append, BlockBytes: 4096, FileBytes: 1 << 20, Operations: 100, Writers: 4,
+		Policy: diskwrite.Policy{ID: diskwrite.SyncGroup}, SyncCall: diskwrite.Fsync}
+	r, err := launcherForTest().Write(t.Context(), Write{Method: "buffered", File: filepath.Join(t.TempDir(), "log"), Plan: plan, Payload: 9, CPU: -1, Fresh: true, Verify: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Checksum == "" || r.Operations != 100 || r.Latency["commit"].TotalCount() != 100 || r.Latency["sync"].TotalCount() > 100 {
+		t.Errorf("%d writes, %d commits, %d syncs, read back %q", r.Operations, r.Latency["commit"].TotalCount(), r.Latency["sync"].TotalCount(), r.Checksum)
 	}
 }
 

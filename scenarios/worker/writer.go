@@ -26,10 +26,10 @@ func write(ctx context.Context, c *control, job Write) (result *Result, err erro
 	if !ok {
 		return nil, fmt.Errorf("write: unknown method %q", job.Method)
 	}
-	if err := pin(job.CPU, 1); err != nil {
+	plan := job.Plan
+	if err := pin(job.CPU, max(1, plan.Writers)); err != nil {
 		return nil, err
 	}
-	plan := job.Plan
 	size := max(payloadBytes/plan.BlockBytes, 1) * plan.BlockBytes
 	if plan.Payload, err = diskwrite.NewPayload(job.Payload, size); err != nil {
 		return nil, err
@@ -39,10 +39,10 @@ func write(ctx context.Context, c *control, job Write) (result *Result, err erro
 		return nil, err
 	}
 	if job.Fresh {
-		if err := diskwrite.Prepare(ctx, job.File, plan.Pattern, plan.FileBytes, plan.Payload); err != nil {
+		if err := plan.Prepare(ctx, job.File); err != nil {
 			return nil, err
 		}
-		defer func() { err = errors.Join(err, os.Remove(job.File)) }()
+		defer func() { err = errors.Join(err, plan.Remove(job.File)) }()
 	}
 	result = &Result{Latency: map[string]results.Histogram{}, Settings: map[string]string{}}
 	if job.MemoryCopy {
@@ -50,28 +50,28 @@ func write(ctx context.Context, c *control, job Write) (result *Result, err erro
 			return nil, err
 		}
 	}
-	target, err := openTarget(ctx, job, method, plan.Pattern, result)
+	targets, err := openTargets(ctx, job, method, result)
 	if err != nil {
 		return nil, err
 	}
-	if target != nil {
-		defer func() { err = errors.Join(err, target.Close()) }()
-	}
-	file, err := method.Open(job.File)
+	defer func() { err = errors.Join(err, closeAll(targets)) }()
+	set, err := plan.Open(method, job.File)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, file.Close()) }()
-	if d, ok := file.(diskwrite.Dedicator); ok {
-		d.Dedicate() // see pin
-	}
+	defer func() { err = errors.Join(err, set.Close()) }()
+	set.Dedicate() // see pin
 	counters, err := host.OpenCounters(job.Device)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, counters.Close()) }()
-	ownDescriptors(result.Settings)
-	op, syncs := results.NewHistogram(), results.NewHistogram()
+	if plan.Writers > 1 {
+		result.Settings["descriptor_table"] = "shared by all writers"
+	} else {
+		ownDescriptors(result.Settings)
+	}
+	op, syncs, commits := results.NewHistogram(), results.NewHistogram(), results.NewHistogram()
 	if err := c.awaitGo(ctx); err != nil {
 		return nil, err
 	}
@@ -79,7 +79,7 @@ func write(ctx context.Context, c *control, job Write) (result *Result, err erro
 	var before, after usage
 	counters.Before()
 	before.snap()
-	done, err := diskwrite.Run(file, plan, op.Histogram, syncs.Histogram)
+	done, err := set.Run(plan, diskwrite.Histograms{Op: op.Histogram, Sync: syncs.Histogram, Commit: commits.Histogram})
 	after.snap()
 	counters.After()
 	if err != nil {
@@ -95,18 +95,23 @@ func write(ctx context.Context, c *control, job Write) (result *Result, err erro
 		wall = done.DurableNS
 	}
 	result.Side = side(job.CPU, time.Duration(wall), &before, &after)
-	result.Side.Syscalls = file.Syscalls()
+	result.Side.Syscalls = set.Syscalls()
 	result.Latency["op"] = op
 	if done.Syncs > 0 {
 		result.Latency["sync"] = syncs
 	}
+	if commits.TotalCount() > 0 {
+		result.Latency["commit"] = commits
+	}
 	result.Machine, result.Device = counters.Machine(), counters.Device()
 	result.DirtyFirst, result.DirtyLast = counters.DirtyBefore(), counters.DirtyAfter()
-	if target != nil {
-		result.After = host.Resident(target)
+	if len(targets) > 0 {
+		result.After = residency(targets)
 		// What is still dirty would be written back during the next trial and disturb it.
-		if err := target.Sync(); err != nil {
-			return nil, fmt.Errorf("settle: fsync %s: %w", job.File, err)
+		for _, target := range targets {
+			if err := target.Sync(); err != nil {
+				return nil, fmt.Errorf("settle: %w", err)
+			}
 		}
 		counters.Settled()
 		result.Settled = counters.DeviceSettled()
@@ -120,31 +125,75 @@ func write(ctx context.Context, c *control, job Write) (result *Result, err erro
 	return result, nil
 }
 
-// openTarget opens the written file a second time, for looking at its pages and for settling, and brings them into the
-// state that the method expects: in the page cache for buffered writes, so that no block has to be read first; out of
-// it for direct ones, which would have to throw them out. It returns nil for the null writer.
-func openTarget(ctx context.Context, job Write, method diskwrite.Method, pattern diskwrite.PatternID, result *Result) (f *os.File, err error) {
+// openTargets opens the written files a second time, for looking at their pages and for settling, and brings a file that
+// was there before into the state that the method expects: in the page cache for buffered writes, so that no block has to be read first; out of
+// it for direct ones, which would have to throw them out. There are none for the null writer.
+func openTargets(ctx context.Context, job Write, method diskwrite.Method, result *Result) (targets []*os.File, err error) {
 	if method.ID == "null" {
 		return nil, nil
 	}
-	if f, err = os.OpenFile(job.File, os.O_RDWR, 0); err != nil {
-		return nil, fmt.Errorf("open file to write: %w", err)
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, closeAll(targets))
+		}
+	}()
+	for _, name := range job.Plan.Names(job.File) {
+		f, err := os.OpenFile(name, os.O_RDWR, 0)
+		if err != nil {
+			return targets, fmt.Errorf("open file to write: %w", err)
+		}
+		targets = append(targets, f)
 	}
-	if pattern == diskwrite.Append {
-		result.Before = host.Resident(f)
+	if pattern, _ := diskwrite.FindPattern(job.Plan.Pattern); pattern.Fresh() {
+		if err := wantFresh(pattern, job, targets); err != nil {
+			return targets, err
+		}
+		result.Before = residency(targets)
 	} else {
 		want := CacheWarm
-		if method.Direct {
+		if method.Uncached {
 			want = CacheCold
 		}
-		if result.Before, err = setCache(ctx, f, want); err != nil {
-			return nil, errors.Join(err, f.Close())
+		if result.Before, err = setCache(ctx, targets[0], want); err != nil {
+			return targets, err
 		}
 	}
-	if mem, off, source, err := kernel.DirectAlignment(f); err == nil {
+	if mem, off, source, err := kernel.DirectAlignment(targets[0]); err == nil {
 		result.Settings["direct_memory_alignment_bytes"] = strconv.FormatInt(mem, 10)
 		result.Settings["direct_offset_alignment_bytes"] = strconv.FormatInt(off, 10)
 		result.Settings["direct_alignment_source"] = source
 	}
-	return f, nil
+	return targets, nil
+}
+
+// wantFresh refuses files that were written before to a pattern that would then measure something else.
+func wantFresh(pattern diskwrite.Pattern, job Write, targets []*os.File) error {
+	if pattern.Allocated && !job.Fresh {
+		return fmt.Errorf("write %s: the pattern %s needs a file that is made for each trial", job.File, pattern.ID)
+	}
+	for _, f := range targets {
+		if info, err := f.Stat(); err != nil {
+			return fmt.Errorf("check file to write: %w", err)
+		} else if pattern.Grows && info.Size() > 0 {
+			return fmt.Errorf("write %s: the pattern %s needs an empty file for each trial, and it has %d bytes", f.Name(), pattern.ID, info.Size())
+		}
+	}
+	return nil
+}
+
+// residency is that of a file. It is not summed up over several.
+func residency(files []*os.File) host.Residency {
+	if len(files) == 1 {
+		return host.Resident(files[0])
+	}
+	why := measured.Unavailable[int64]("not looked up for %d files", len(files))
+	return host.Residency{Source: "none", Pages: why, Resident: why, Dirty: why, Writeback: why}
+}
+
+func closeAll(files []*os.File) error {
+	var errs []error
+	for _, f := range files {
+		errs = append(errs, f.Close())
+	}
+	return errors.Join(errs...)
 }

@@ -1,0 +1,25 @@
+package diskwrite
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// sharpenTimers asks for wake-ups of the calling thread to the nanosecond: the default slack is 50 µs (PR_SET_TIMERSLACK,
+// prctl(2)). Where it is refused, sleepUntil spins a little longer.
+func sharpenTimers() {
+	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0)
+}
+
+// sleepUntil returns when due has passed on the clock that started at epoch. It sleeps for the most part and spins for
+// the last 100 µs, so that a late wake-up does not look like a slow write.
+func sleepUntil(epoch time.Time, due time.Duration) {
+	const spin = 100 * time.Microsecond
+	if rest := due - time.Since(epoch) - spin; rest > 0 {
+		ts := unix.NsecToTimespec(int64(rest))
+		_ = unix.ClockNanosleep(unix.CLOCK_MONOTONIC, 0, &ts, nil) // cut short by a signal: the spin makes up for it
+	}
+	for time.Since(epoch) < due { //nolint:revive // spins on purpose
+	}
+}
