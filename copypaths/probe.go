@@ -19,25 +19,34 @@ func probeContent() []byte { return bytes.Repeat([]byte("copylab "), probeBytes/
 
 // tryGoConn probes a path that works on a *net.TCPConn, by moving a small file through a connection on loopback.
 func tryGoConn(open func(Ends) (Mover, error)) Status {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return kernel.Unknown("could not try it: %v", err)
-	}
-	defer listener.Close()
-	sender, err := net.DialTimeout("tcp", listener.Addr().String(), time.Second)
+	sender, receiver, err := loopback(time.Second)
 	if err != nil {
 		return kernel.Unknown("could not try it: %v", err)
 	}
 	defer sender.Close()
-	receiver, err := listener.Accept()
-	if err != nil {
-		return kernel.Unknown("could not try it: %v", err)
-	}
 	defer receiver.Close()
-	if err := receiver.SetReadDeadline(time.Now().Add(time.Second)); err != nil {
-		return kernel.Unknown("could not try it: %v", err)
+	return try(open, Ends{Conn: sender}, receiver)
+}
+
+// loopback makes a connection on loopback, whose receiving end fails after the limit.
+func loopback(limit time.Duration) (sender *net.TCPConn, receiver net.Conn, err error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, nil, err
 	}
-	return try(open, Ends{Conn: sender.(*net.TCPConn)}, receiver)
+	defer listener.Close()
+	dialled, err := net.DialTimeout("tcp", listener.Addr().String(), time.Second)
+	if err != nil {
+		return nil, nil, err
+	}
+	receiver, err = listener.Accept()
+	if err != nil {
+		return nil, nil, errors.Join(err, dialled.Close())
+	}
+	if err := receiver.SetDeadline(time.Now().Add(limit)); err != nil {
+		return nil, nil, errors.Join(err, dialled.Close(), receiver.Close())
+	}
+	return dialled.(*net.TCPConn), receiver, nil
 }
 
 // try opens a path on a small file, or memory of that content, and the socket in ends, moves it, and looks at what arrived.

@@ -4,7 +4,6 @@ package copypaths
 
 import (
 	"crypto/tls"
-	"net"
 	"time"
 
 	"copylab/internal/kernel"
@@ -14,26 +13,13 @@ import (
 // client of crypto/tls.
 func tryTLS(open func(Ends) (Mover, error)) Status {
 	const limit = 10 * time.Second // long, for machines that are slow at a handshake
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return kernel.Unknown("could not try it: %v", err)
-	}
-	defer listener.Close()
-	sender, err := net.DialTimeout("tcp", listener.Addr().String(), time.Second)
+	sender, receiver, err := loopback(limit)
 	if err != nil {
 		return kernel.Unknown("could not try it: %v", err)
 	}
 	defer sender.Close()
-	receiver, err := listener.Accept()
-	if err != nil {
-		return kernel.Unknown("could not try it: %v", err)
-	}
-	if err := receiver.SetDeadline(time.Now().Add(limit)); err != nil {
-		_ = receiver.Close()
-		return kernel.Unknown("could not try it: %v", err)
-	}
 	// A descriptor of its own: blocking, as the paths want it, and of the same connection.
-	socket, err := sender.(*net.TCPConn).File()
+	socket, err := sender.File()
 	if err != nil {
 		_ = receiver.Close()
 		return kernel.Unknown("could not try it: %v", err)

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"copylab/internal/kernel"
 )
 
 // Job says what to write: where, how much, and when it is made durable. How is the File's part.
@@ -241,7 +243,7 @@ func Run(f File, j Job, op, sync *hdrhistogram.Histogram) (Result, error) {
 	var flags [1]bool
 	var list [1]int32
 	var end ending
-	w := writer{files: files[:], unsynced: unsynced{flags: flags[:], list: list[:]}, wait: sleepUntil,
+	w := writer{files: files[:], unsynced: unsynced{flags: flags[:], list: list[:]}, wait: kernel.SleepUntil,
 		Histograms: Histograms{Op: op, Sync: sync}, ending: &end}
 	return w.alone(&j)
 }

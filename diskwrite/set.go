@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"copylab/internal/kernel"
 )
 
 // Set is what a job writes to: set[w][i] is the w-th writer's own File on the job's i-th file. A sync by one writer
@@ -91,7 +93,7 @@ func (s Set) all(yield func(File) bool) {
 // histogram record and the next offset; with several writers, also taking the next write's number. What that costs shows
 // with the null writer.
 func (s Set) Run(j Job, h Histograms) (Result, error) {
-	return s.run(j, h, sleepUntil)
+	return s.run(j, h, kernel.SleepUntil)
 }
 
 func (s Set) run(j Job, h Histograms, wait func(time.Time, time.Duration)) (Result, error) {
@@ -119,7 +121,7 @@ func (s Set) run(j Job, h Histograms, wait func(time.Time, time.Duration)) (Resu
 			// Never unlocked: the thread ends with its writer, and what was set for it with it.
 			runtime.LockOSThread()
 			if j.RatePerSecond > 0 {
-				sharpenTimers()
+				kernel.SharpenTimers()
 			}
 			for _, f := range w.files { // on this thread, since a queue may belong to the thread that readies it
 				if err := ready(f, j); err != nil {

@@ -390,10 +390,10 @@ func TestOpenLoopCountsFromTheIntendedStart(t *testing.T) {
 
 // The real waiting: never early.
 func TestSleepUntil(t *testing.T) {
-	sharpenTimers()
+	kernel.SharpenTimers()
 	epoch := time.Now()
 	for _, due := range []time.Duration{0, 50 * time.Microsecond, time.Millisecond, 5 * time.Millisecond} {
-		if sleepUntil(epoch, due); time.Since(epoch) < due {
+		if kernel.SleepUntil(epoch, due); time.Since(epoch) < due {
 			t.Errorf("back after %v, want %v at the earliest", time.Since(epoch), due)
 		}
 	}

@@ -13,7 +13,7 @@ type writer struct {
 	unsynced unsynced
 	together *together // what it shares with other writers; nil: it is alone
 	number   int
-	// wait returns when a write of an open loop is due; nil: sleepUntil. Tests have a clock of their own.
+	// wait returns when a write of an open loop is due; nil: kernel.SleepUntil. Tests have a clock of their own.
 	wait func(epoch time.Time, due time.Duration)
 	Histograms
 

@@ -822,9 +822,6 @@ func notMeasured(s *results.Summary) []string {
 	return out
 }
 
-// filledLink begins the warning of a comparison whose cases both filled their link.
-const filledLink = "both cases filled the link"
-
 // warnings lists what a reader must know before believing the numbers, the run's first, then each case's and each
 // comparison's. Cases with the same warning share a line.
 func warnings(s *results.Summary) []string {
@@ -851,7 +848,7 @@ func warnings(s *results.Summary) []string {
 	full := 0
 	for _, c := range s.Comparisons {
 		for _, w := range c.Warnings {
-			if strings.HasPrefix(w, filledLink) {
+			if strings.HasPrefix(w, results.FilledLink) {
 				full++
 				continue
 			}
@@ -859,7 +856,7 @@ func warnings(s *results.Summary) []string {
 		}
 	}
 	if full > 0 { // how full, which differs in each, stands in the findings
-		out = append(out, fmt.Sprintf("%s of throughput: %s, whose throughput this is: compare the CPU that they took", plural(full, "comparison"), filledLink))
+		out = append(out, fmt.Sprintf("%s of throughput: %s, whose throughput this is: compare the CPU that they took", plural(full, "comparison"), results.FilledLink))
 	}
 	alike := map[string][]string{}
 	for _, w := range order {

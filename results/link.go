@@ -72,9 +72,12 @@ func (d *caseData) isLinkBound() bool {
 	return ok && share >= linkFull
 }
 
+// FilledLink begins the warning of a comparison of throughput whose cases both filled their link.
+const FilledLink = "both cases filled the link"
+
 // linkWarning says what a comparison of throughput is worth where both cases filled the link.
 func linkWarning(mine, theirs *caseData) string {
 	a, _ := mine.loads().link.Get()
 	b, _ := theirs.loads().link.Get()
-	return fmt.Sprintf("both cases filled the link (%.2f and %.2f of its rate): their throughput is the link's; compare the CPU that they took", a, b)
+	return fmt.Sprintf(FilledLink+" (%.2f and %.2f of its rate): their throughput is the link's; compare the CPU that they took", a, b)
 }

@@ -70,11 +70,8 @@ func List(group, dir string) (Listing, error) {
 		}
 	}
 	if want("writes") {
-		for _, p := range diskwrite.Patterns() {
-			if p.Parameter != "" && p.ID != diskwrite.Random {
-				continue // no scenario can name it yet
-			}
-			l.Patterns = append(l.Patterns, item(string(p.ID), p.Title, kernel.Available()))
+		for _, p := range namedPatterns() {
+			l.Patterns = append(l.Patterns, item(string(p.ID), p.Title, p.Probe(dir)))
 		}
 		for _, d := range diskwrite.Draws() {
 			l.Draws = append(l.Draws, item(string(d.ID), d.Title, kernel.Available()))

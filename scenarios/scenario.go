@@ -357,12 +357,15 @@ func receiverWords() []string {
 
 func patternWords() []string {
 	var words []string
-	for _, p := range diskwrite.Patterns() {
-		if p.Parameter == "" || p.ID == diskwrite.Random { // scenarios have no field for the others' yet
-			words = append(words, string(p.ID))
-		}
+	for _, p := range namedPatterns() {
+		words = append(words, string(p.ID))
 	}
 	return words
+}
+
+// namedPatterns are the patterns that a scenario can name: it has no field yet for what the others need to be given.
+func namedPatterns() []diskwrite.Pattern {
+	return slices.DeleteFunc(diskwrite.Patterns(), func(p diskwrite.Pattern) bool { return p.Parameter != "" && p.ID != diskwrite.Random })
 }
 
 func methodWords() []string {

@@ -106,7 +106,7 @@ func receive(ctx context.Context, c *control, job Receive) (result *Result, err 
 		return nil, err
 	}
 	result.Settings = settings
-	sharpenTimers()
+	kernel.SharpenTimers()
 	if job.Streams == 1 {
 		ownDescriptors(result.Settings)
 	}
@@ -116,10 +116,10 @@ func receive(ctx context.Context, c *control, job Receive) (result *Result, err 
 
 	connections := newConnections(len(sinks), func(i int) *socket { return sinks[i].socket })
 	var before, after usage
+	connections.before()
 	if counters != nil {
 		counters.Before()
 	}
-	connections.before()
 	hardware.start()
 	before.snap()
 	if !job.Fetch {
@@ -133,11 +133,11 @@ func receive(ctx context.Context, c *control, job Receive) (result *Result, err 
 	})
 	after.snap()
 	hardware.stop()
-	connections.after()
 	if counters != nil {
 		counters.After()
 		result.Machine = counters.Machine()
 	}
+	connections.after()
 
 	for i, s := range sinks {
 		if s.err != nil {
@@ -293,7 +293,7 @@ func (s *sink) fetch(epoch time.Time, job Receive) error {
 		due := time.Since(epoch)
 		if interval > 0 {
 			due = began + time.Duration(float64(i)*interval)
-			sleepUntil(epoch, due)
+			kernel.SleepUntil(epoch, due)
 		}
 		if _, err := s.socket.Write(s.request); err != nil {
 			return fmt.Errorf("ask for %d bytes at offset %d: %w", n, off, err)

@@ -124,8 +124,8 @@ func send(ctx context.Context, c *control, job Send) (result *Result, err error)
 
 	connections := newConnections(len(streams), func(i int) *socket { return streams[i].socket })
 	var before, after usage
+	connections.before() // outermost: it asks once for each connection, which is no work of the trial
 	counters.Before()
-	connections.before()
 	hardware.start()
 	before.snap()
 	if job.Fetch {
@@ -140,8 +140,8 @@ func send(ctx context.Context, c *control, job Send) (result *Result, err error)
 	})
 	after.snap()
 	hardware.stop()
-	connections.after()
 	counters.After()
+	connections.after()
 
 	for i, s := range streams {
 		if s.err != nil {
