@@ -46,7 +46,7 @@ type reportsUsage struct{ Mover }
 func (m reportsUsage) Flush() error {
 	err := flush(m.Mover)
 	if errors.Is(err, unix.EINVAL) {
-		return &UnsupportedError{Why: "this kernel's IORING_OP_SEND_ZC does not take IORING_SEND_ZC_REPORT_USAGE (Linux 6.2 and newer)"}
+		return &UnsupportedError{Why: "this kernel's IORING_OP_SEND_ZC does not take IORING_SEND_ZC_REPORT_USAGE (Linux 6.2, and later releases of 6.1)"}
 	}
 	return err
 }

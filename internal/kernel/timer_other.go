@@ -17,3 +17,6 @@ func SleepUntil(epoch time.Time, due time.Duration) {
 	for time.Since(epoch) < due { //nolint:revive // spins on purpose
 	}
 }
+
+// Sleep returns after d, or a little later.
+func Sleep(d time.Duration) { time.Sleep(d) }

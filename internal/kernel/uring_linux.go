@@ -49,7 +49,7 @@ const (
 	spliceFDInFixed = 1 << 31
 
 	recvsendFixedBuf  = 1 << 2
-	sendZCReportUsage = 1 << 3 // 6.2
+	sendZCReportUsage = 1 << 3 // 6.2, and later releases of 6.1
 
 	cqeMore  = 1 << 1
 	cqeNotif = 1 << 3

@@ -1,0 +1,259 @@
+package kernel
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// sampleRingBytes is the ring of each sampler. A sample takes some 500 bytes, so that there is room for 2,000 of
+	// them, which is what is taken in 400 ms.
+	sampleRingBytes = 1 << 20
+	// sampleReadEvery is how often a ring is emptied.
+	sampleReadEvery = 50 * time.Millisecond
+	// shortestPeriodNS is the kernel's own limit for clock events (perf_swevent_start_hrtimer, kernel/events/core.c).
+	shortestPeriodNS = 10_000
+)
+
+// Sampler takes samples of what a thread or a CPU executes, with call chains, at even distances of CPU time: perf_event_open(2)
+// with PERF_COUNT_SW_CPU_CLOCK, which is a timer and needs no hardware counters.
+//
+// The timer's interrupt waits where interrupts are off, so that what is done there is charged to the place where they are
+// let in again: the return to user mode, or the end of a spin lock.
+//
+// A goroutine empties the ring between Start and Stop. Neither the sampled thread nor the caller has anything to do meanwhile.
+type Sampler struct {
+	ring      *PerfRing
+	kernel    Status
+	periodNS  int64
+	counts    *stackCounts
+	lost      int64
+	throttled int64
+	stop      chan struct{} // nil while it stands still
+	reader    sync.WaitGroup
+	err       error // the reader's
+}
+
+// SampleThread readies a sampler of one thread, what the kernel does for it included: system calls, faults, and the interrupts that hit
+// while it ran. The thread is this process's, or that of one which this user may trace (ptrace(2)). Where only the samples in user mode are allowed, it takes those alone, and Samples.Kernel says so.
+func SampleThread(tid int, periodNS int64) (*Sampler, error) {
+	s, err := openSampler(tid, -1, periodNS, false)
+	if errors.Is(err, unix.EACCES) {
+		why := kernelSamplesRefused(err)
+		if s, err = openSampler(tid, -1, periodNS, true); err == nil {
+			s.kernel = why
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("sample thread %d: %w", tid, explainSampling(err, paranoidForUser))
+	}
+	return s, nil
+}
+
+// SampleCPU readies a sampler of all that one CPU does, for whomever: soft interrupts, kernel threads, io_uring's workers, other programs, and
+// being idle. It needs root or CAP_PERFMON, or kernel.perf_event_paranoid 0.
+func SampleCPU(cpu int, periodNS int64) (*Sampler, error) {
+	s, err := openSampler(-1, cpu, periodNS, false)
+	if err != nil {
+		return nil, fmt.Errorf("sample CPU %d: %w", cpu, explainSampling(err, paranoidForCPU))
+	}
+	return s, nil
+}
+
+// What kernel.perf_event_paranoid may be at most (perf_allow_kernel and perf_allow_cpu, include/linux/perf_event.h). Some
+// distributions have a 3 that forbids all.
+const (
+	paranoidForUser   = 2
+	paranoidForKernel = 1
+	paranoidForCPU    = 0
+)
+
+func kernelSamplesRefused(err error) Status {
+	return Unavailable("perf_event_open: %v: samples in kernel mode need root or CAP_PERFMON, or: sudo sysctl kernel.perf_event_paranoid=%d", err, paranoidForKernel)
+}
+
+// explainSampling says what would allow what was refused.
+func explainSampling(err error, paranoid int) error {
+	if errors.Is(err, unix.EACCES) {
+		return fmt.Errorf("perf_event_open: %w: run as root, or with CAP_PERFMON, or: sudo sysctl kernel.perf_event_paranoid=%d", unix.EACCES, paranoid)
+	}
+	return err
+}
+
+// openSampler opens the event, which stands still.
+func openSampler(pid, cpu int, periodNS int64, onlyUser bool) (*Sampler, error) {
+	if periodNS < 1 {
+		return nil, fmt.Errorf("a sample every %d ns is impossible", periodNS)
+	}
+	period := max(periodNS, shortestPeriodNS, leastPeriodNS("/proc/sys/kernel/perf_event_max_sample_rate"))
+	attr := unix.PerfEventAttr{
+		Type: unix.PERF_TYPE_SOFTWARE, Config: unix.PERF_COUNT_SW_CPU_CLOCK, Sample: uint64(period),
+		Sample_type: unix.PERF_SAMPLE_IP | unix.PERF_SAMPLE_TID | unix.PERF_SAMPLE_TIME | unix.PERF_SAMPLE_CPU | unix.PERF_SAMPLE_CALLCHAIN,
+		Bits:        unix.PerfBitDisabled | unix.PerfBitUseClockID, Clockid: unix.CLOCK_MONOTONIC,
+	}
+	if onlyUser {
+		attr.Bits |= unix.PerfBitExcludeKernel | unix.PerfBitExcludeHv | unix.PerfBitExcludeCallchainKernel
+	}
+	ring, err := OpenPerfRing(pid, cpu, sampleRingBytes, PerfEvent{Attr: attr})
+	if err != nil {
+		return nil, err
+	}
+	return &Sampler{ring: ring, kernel: Available(), periodNS: period, counts: newStackCounts(threadName)}, nil
+}
+
+// leastPeriodNS is the shortest period that the administrator allows; 0 where that can't be told.
+func leastPeriodNS(maxRateFile string) int64 {
+	text, err := os.ReadFile(maxRateFile)
+	if err != nil {
+		return 0
+	}
+	rate, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
+	if err != nil || rate < 1 {
+		return 0
+	}
+	return (1e9 + rate - 1) / rate
+}
+
+// threadName is a thread's name: /proc/PID/task/TID/comm. The idle CPU's is "idle"; "" where the thread is gone.
+func threadName(pid, tid int) string {
+	if tid == 0 {
+		return "idle"
+	}
+	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "task", strconv.Itoa(tid), "comm"))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(text))
+}
+
+// PeriodNS is the CPU time between two samples: what was asked for, or more where the kernel allows no less.
+func (s *Sampler) PeriodNS() int64 { return s.periodNS }
+
+// Start begins to sample. It may be called once.
+func (s *Sampler) Start() error {
+	if s.stop != nil {
+		return errors.New("start a sampler: it was started before")
+	}
+	s.stop = make(chan struct{})
+	s.reader.Go(func() {
+		tick := time.NewTicker(sampleReadEvery)
+		defer tick.Stop()
+		for s.err == nil {
+			select {
+			case <-s.stop:
+				return
+			case <-tick.C:
+				s.err = s.gather()
+			}
+		}
+	})
+	if err := s.ring.Start(); err != nil {
+		close(s.stop)
+		s.reader.Wait()
+		return err
+	}
+	return nil
+}
+
+// Stop ends the sampling and returns what was seen.
+func (s *Sampler) Stop() (Samples, error) {
+	if s.stop == nil {
+		return Samples{}, errors.New("stop a sampler: it was not started")
+	}
+	err := s.ring.Stop()
+	close(s.stop)
+	s.reader.Wait()
+	s.stop = nil
+	clockNS, readErr := s.clock()
+	if err := errors.Join(err, s.err, s.gather(), readErr); err != nil {
+		return Samples{}, err
+	}
+	return Samples{
+		PeriodNS: s.periodNS, ClockNS: clockNS, Total: s.counts.total, Stacks: s.counts.list(),
+		Lost: s.lost, Unkept: s.counts.unkept, Throttled: s.throttled, Kernel: s.kernel,
+	}, nil
+}
+
+// clock is the event's own count: the nanoseconds for which it ran.
+func (s *Sampler) clock() (int64, error) {
+	var raw [8]byte
+	if n, err := unix.Read(s.ring.fds[0], raw[:]); err != nil || n != len(raw) {
+		return 0, fmt.Errorf("read a CPU clock: %d bytes: %w", n, err)
+	}
+	return int64(binary.NativeEndian.Uint64(raw[:])), nil
+}
+
+// gather empties the ring. What the kernel goes on writing meanwhile is left for the next time once a whole ring was read.
+func (s *Sampler) gather() error {
+	for left := s.ring.Bytes(); left > 0; {
+		record, ok, err := s.ring.Next()
+		if err != nil || !ok {
+			return err
+		}
+		left -= perfHeader + len(record.body)
+		if n, ok := record.Lost(); ok {
+			s.lost += int64(n)
+			continue
+		}
+		switch record.Type {
+		case unix.PERF_RECORD_THROTTLE:
+			s.throttled++
+		case unix.PERF_RECORD_SAMPLE:
+			if !s.counts.take(record.body) {
+				return errors.New("read a sample: it is cut off")
+			}
+		}
+	}
+	return nil
+}
+
+// Close gives the sampler back, started or not.
+func (s *Sampler) Close() error {
+	if s.stop != nil {
+		close(s.stop)
+		s.reader.Wait()
+		s.stop = nil
+	}
+	return s.ring.Close()
+}
+
+// ProbeSampling tells what this process may sample, by opening each kind for a moment.
+func ProbeSampling() SamplingStatus {
+	status := SamplingStatus{Symbols: probeKernelSymbols("/proc/kallsyms")}
+	tid := os.Getpid()
+	switch s, err := SampleThread(tid, SamplePeriodNS); {
+	case err != nil:
+		status.User = Unavailable("%v", err)
+		status.Kernel = status.User
+	default:
+		status.User, status.Kernel = closed(s), s.kernel
+	}
+	online, err := onlineCPUs()
+	if err != nil {
+		status.CPU = Unknown("%v", err)
+		return status
+	}
+	s, err := SampleCPU(online[0], SamplePeriodNS)
+	if err != nil {
+		status.CPU = Unavailable("%v", err)
+		return status
+	}
+	status.CPU = closed(s)
+	return status
+}
+
+func closed(s *Sampler) Status {
+	if err := s.Close(); err != nil {
+		return Unknown("%v", err)
+	}
+	return Available()
+}
