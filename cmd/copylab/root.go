@@ -43,7 +43,7 @@ on this machine, and says in words and charts how they differ and what limited t
 		return usage(fmt.Errorf("%w%s (%s --help lists the flags)", err, nearestFlag(c, err), c.CommandPath()))
 	})
 	cobra.EnableCommandSorting = false
-	root.AddCommand(newRun(), newList(), newDoctor(), newReport(), newSink(), newClean(), newVersion(), newWorker())
+	root.AddCommand(newRun(), newList(), newDoctor(), newReport(), newExplain(), newSink(), newClean(), newVersion(), newWorker())
 	return root
 }
 
@@ -66,7 +66,7 @@ func nearestFlag(c *cobra.Command, err error) string {
 }
 
 // argsBetween is cobra.RangeArgs with copylab's exit code and a message that shows the usage. No command takes more than
-// one argument, but for run, which takes any number.
+// one argument, but for explain, and for run, which takes any number.
 func argsBetween(least, most int) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		if n := len(args); n >= least && n <= most {

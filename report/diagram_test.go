@@ -1,0 +1,317 @@
+package report
+
+import (
+	"encoding/xml"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+
+	"copylab/results"
+	"copylab/results/diagram"
+	"copylab/results/measured"
+)
+
+func pathsOf(t *testing.T, ids ...string) []diagram.Path {
+	t.Helper()
+	var out []diagram.Path
+	for _, id := range ids {
+		source, id, _ := strings.Cut(id, "/")
+		p, ok := diagram.PathOf(source, id)
+		if !ok {
+			t.Fatalf("there is no path %s", id)
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+// everyExplanation is each path alone over each link and over all of them, to each receiver; and next to sendfile.
+func everyExplanation(see func(name string, e Explanation)) {
+	sendfile, _ := diagram.PathOf(diagram.FromFile, "sendfile")
+	for _, p := range diagram.Paths() {
+		for _, r := range diagram.Receivers() {
+			for _, l := range append(diagram.Links(), "") {
+				if r.Takes(p) {
+					name := fmt.Sprintf("%s %s over %q to %s", p.Source, p.ID, l, r.ID)
+					see(name, Explanation{Paths: []diagram.Path{p}, Receiver: r.ID, Link: l})
+					if r.ID == "recv" {
+						see(name+" and sendfile", Explanation{Paths: []diagram.Path{p, sendfile}, Receiver: r.ID, Link: l})
+					}
+				}
+			}
+		}
+	}
+}
+
+// No line is wider than the terminal, two drawings stand side by side where it is wide enough, and every arrow is drawn.
+func TestExplanationFits(t *testing.T) {
+	everyExplanation(func(name string, e Explanation) {
+		for _, width := range []int{100, 80} {
+			var b strings.Builder
+			if err := WriteExplanation(&b, e, DiagramOptions{Width: width}); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			beside := false
+			for line := range strings.Lines(b.String()) {
+				line = strings.TrimSuffix(line, "\n")
+				if n := utf8.RuneCountInString(line); n > width || strings.HasSuffix(line, " ") {
+					t.Errorf("%s: %d columns of %d: %q", name, n, width, line)
+				}
+				beside = beside || strings.HasPrefix(line, sectionMark) && strings.Contains(line[1:], sectionMark+"sendfile ")
+			}
+			if want := len(e.Paths) == 2 && width == 100; beside != want {
+				t.Errorf("%s in %d columns: side by side is %v", name, width, beside)
+			}
+			ds, err := e.drawings()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, d := range ds {
+				for _, a := range d.one().Arrows {
+					first, _, _ := strings.Cut(string(a.Kind), " ") // the rest may be on the next line
+					if !strings.Contains(b.String(), fmt.Sprintf("%d %s", a.Number, first)) {
+						t.Errorf("%s in %d columns: arrow %d, a %s, is not there", name, width, a.Number, a.Kind)
+					}
+				}
+			}
+		}
+	})
+}
+
+func TestASCII(t *testing.T) {
+	everyExplanation(func(name string, e Explanation) {
+		var b strings.Builder
+		if err := WriteExplanation(&b, e, DiagramOptions{ASCII: true}); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		for _, r := range b.String() {
+			if r > 126 {
+				t.Fatalf("%s: %q is not ASCII", name, r)
+			}
+		}
+	})
+}
+
+// Without colour no two kinds of arrows look alike, on the terminal and as SVG.
+func TestKindsLookDifferent(t *testing.T) {
+	text, lines := map[string]diagram.Kind{}, map[string]diagram.Kind{}
+	for _, k := range diagram.Kinds() {
+		s, p := strokesOf(k), penOf(k)
+		for _, look := range []struct {
+			seen map[string]diagram.Kind
+			as   string
+		}{
+			{text, string([]rune{s.across, s.down, s.head})},
+			{text, asASCII(string([]rune{s.across, s.down, s.head}))},
+			{lines, fmt.Sprint(p.width, p.dashes, p.double, k == diagram.Dropped)},
+		} {
+			if other, taken := look.seen[look.as]; taken && other != k {
+				t.Errorf("%s and %s are both drawn as %s", other, k, look.as)
+			}
+			look.seen[look.as] = k
+		}
+	}
+}
+
+// The SVG is well formed, tells its title and description, refers to nothing outside, and keeps all of its text within itself.
+func TestSVGFits(t *testing.T) {
+	everyExplanation(func(name string, e Explanation) {
+		for _, o := range []SVGOptions{{}, {Narrow: true, Inline: true, ID: "n"}} {
+			svg, err := DrawExplanation(e, o)
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			if strings.Contains(string(svg), "<style>") == o.Inline {
+				t.Errorf("%s: a style of its own in a page, or none in a file", name)
+			}
+			checkSVG(t, name, svg)
+		}
+	})
+}
+
+func checkSVG(t *testing.T, name string, svg []byte) {
+	t.Helper()
+	type group struct{ x, y, size float64 }
+	stack := []group{{}}
+	width, height := 0.0, 0.0
+	var within []string
+	d := xml.NewDecoder(strings.NewReader(string(svg)))
+	number := func(e xml.StartElement, attr string) float64 {
+		v, _ := strconv.ParseFloat(attribute(e, attr), 64)
+		return v
+	}
+	var text xml.StartElement
+	said := map[string]string{}
+	for {
+		token, err := d.Token()
+		if token == nil {
+			if err.Error() != "EOF" {
+				t.Fatalf("%s: %v", name, err)
+			}
+			break
+		}
+		switch e := token.(type) {
+		case xml.StartElement:
+			within = append(within, e.Name.Local)
+			top := stack[len(stack)-1]
+			if s := number(e, "font-size"); s > 0 {
+				top.size = s
+			}
+			switch e.Name.Local {
+			case "svg":
+				if _, err := fmt.Sscanf(attribute(e, "viewBox"), "0 0 %g %g", &width, &height); err != nil {
+					t.Fatalf("%s: %v", name, err)
+				}
+			case "g":
+				var x, y float64
+				if _, err := fmt.Sscanf(attribute(e, "transform"), "translate(%g %g)", &x, &y); err == nil {
+					top.x, top.y = top.x+x, top.y+y
+				}
+			case "text":
+				text = e
+			case "path":
+				if strings.Contains(attribute(e, "d"), "NaN") {
+					t.Errorf("%s: a path without a place", name)
+				}
+			}
+			stack = append(stack, top)
+		case xml.EndElement:
+			within, stack = within[:len(within)-1], stack[:len(stack)-1]
+		case xml.CharData:
+			if len(within) == 0 {
+				continue
+			}
+			said[within[len(within)-1]] += string(e)
+			if within[len(within)-1] != "text" {
+				continue
+			}
+			g := stack[len(stack)-1]
+			style := textStyle(vg.Length(g.size), ink, attribute(text, "font-weight") == "bold", draw.XLeft, draw.YBottom)
+			w := style.Width(string(e)).Points()
+			left := g.x + number(text, "x")
+			switch attribute(text, "text-anchor") {
+			case "end":
+				left -= w
+			case "middle":
+				left -= w / 2
+			}
+			if y := g.y + number(text, "y"); left < 0 || left+w > width || y < 0 || y > height {
+				t.Errorf("%s: %q is at %.0f,%.0f to %.0f in %.0f×%.0f", name, e, left, y, left+w, width, height)
+			}
+		}
+	}
+	if said["title"] == "" || said["desc"] == "" {
+		t.Errorf("%s: no title or no description", name)
+	}
+}
+
+func stage(s diagram.Stage, ns float64) diagram.StageCost {
+	return diagram.StageCost{Stage: s, Cost: diagram.Cost{
+		NSPerKiB: measured.Known(ns), Low: measured.Known(ns - 2), High: measured.Known(ns + 2), Share: measured.Known(ns / 200),
+	}}
+}
+
+// withStages are drawings with made-up costs at their arrows: no machine measured them.
+func withStages(t *testing.T) []drawing {
+	t.Helper()
+	recv, _ := diagram.ReceiverOf("recv")
+	receiver := diagram.Side{Stages: []diagram.StageCost{stage(diagram.CopyToReceiver, 90), stage(diagram.TCPIP, 20)}, CrossingsPerChunk: measured.Known(3.1)}
+	var out []drawing
+	for i, p := range pathsOf(t, "file/read-write", "file/sendfile") {
+		sender := diagram.Side{Stages: []diagram.StageCost{
+			stage(diagram.CopyToProgram, 61), stage(diagram.CopyToSocket, 58.25), stage(diagram.TCPIP, 44), stage(diagram.SyscallEntryExit, 7),
+		}, CrossingsPerChunk: measured.Known(4.01)}
+		if i == 1 {
+			sender = diagram.Side{Stages: []diagram.StageCost{stage(diagram.PageCacheLookup, 12), stage(diagram.TCPIP, 48), stage(diagram.CopyToSegments, 30)}, CrossingsPerChunk: measured.Known(2.9)}
+		}
+		d := p.On(diagram.Loopback, recv).With(diagram.Measurement{ChunkBytes: 64 << 10, Sender: sender, Receiver: receiver})
+		out = append(out, drawing{path: p, over: []diagram.Diagram{d}})
+	}
+	return out
+}
+
+// madeUpRun has two paths, of which one could not be measured, over veth without scatter-gather.
+func madeUpRun() *results.Summary {
+	params := results.Params{Path: "read-write", ChunkBytes: 4096, Cache: "warm", Link: "veth", LinkOptions: "sg=off", Receiver: "discard"}
+	cpu := func(ns float64) results.Metric {
+		return results.Metric{Median: ns, Low: ns, High: ns, Values: []float64{ns}}
+	}
+	one := func(chunk int64) results.CaseSummary {
+		p := params
+		p.ChunkBytes = chunk
+		return results.CaseSummary{
+			Kind: results.Transfer, Label: fmt.Sprintf("read-write %d KiB", chunk>>10), Params: p, Status: results.CaseMeasured, BytesPerTrial: 1 << 20,
+			Metrics: map[string]results.Metric{results.MetricSenderCPU: cpu(270.4), results.MetricReceiverCPU: {Unavailable: "made up"}},
+			Evidence: results.Evidence{Sides: map[string]results.SideEvidence{
+				"sender": {
+					Syscalls: map[string]int64{"read": 1 << 20 / chunk, "write": 2 << 20 / chunk, "lseek": 1}, CrossingsPerChunk: measured.Known(6.0),
+					VoluntarySwitches: measured.Known[int64](12), InvoluntarySwitches: measured.Known[int64](3),
+				},
+			}},
+		}
+	}
+	missing := results.CaseSummary{Kind: results.Transfer, Label: "sendfile", Params: params, Status: results.CaseUnavailable, Reason: "made up"}
+	missing.Params.Path = "sendfile"
+	return &results.Summary{Cases: []results.CaseSummary{one(4096), one(1 << 20), missing}}
+}
+
+func TestGoldenDiagrams(t *testing.T) {
+	dir := filepath.Join("testdata", "diagrams")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		file  string
+		e     Explanation
+		o     DiagramOptions
+		drawn []drawing
+	}{
+		{file: "read-write", e: Explanation{Paths: pathsOf(t, "file/read-write")}},
+		{file: "read-write-and-sendfile", e: Explanation{Paths: pathsOf(t, "file/read-write", "file/sendfile")}},
+		{file: "in-80-columns", e: Explanation{Paths: pathsOf(t, "file/tls", "file/ktls-sendfile"), Link: diagram.NICWithoutSG}, o: DiagramOptions{Width: 80}},
+		{file: "from-memory-in-ascii", e: Explanation{Paths: pathsOf(t, "memory/send-zerocopy"), Link: diagram.Loopback, Receiver: "discard"}, o: DiagramOptions{ASCII: true}},
+		{file: "receiver-by-link", e: Explanation{Paths: pathsOf(t, "file/uring-splice"), Receiver: "zerocopy-receive"}},
+		{file: "null", e: Explanation{Paths: pathsOf(t, "/null")}},
+		{file: "with-a-run", e: Explanation{Paths: pathsOf(t, "file/read-write", "file/sendfile"), Run: madeUpRun(), RunName: "runs/NAME"}},
+		{file: "with-stages", e: Explanation{RunName: "runs/NAME"}, drawn: withStages(t)},
+		{file: "one-with-stages", e: Explanation{RunName: "runs/NAME"}, drawn: withStages(t)[:1]},
+	} {
+		ds := c.drawn
+		if ds == nil {
+			var err error
+			if ds, err = c.e.drawings(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var b strings.Builder
+		if err := c.e.write(&b, ds, c.o); err != nil {
+			t.Fatal(err)
+		}
+		golden(t, filepath.Join(dir, c.file+".golden"), []byte(b.String()), sameText)
+		svg := drawSVG(ds, SVGOptions{})
+		checkSVG(t, c.file, svg)
+		golden(t, filepath.Join(dir, c.file+".svg"), svg, sameText)
+	}
+}
+
+func TestExplanationErrors(t *testing.T) {
+	for _, e := range []Explanation{
+		{Paths: pathsOf(t, "file/sendfile"), Receiver: "nobody"},
+		{Paths: pathsOf(t, "file/tls"), Receiver: "discard"},
+	} {
+		var b strings.Builder
+		if err := WriteExplanation(&b, e, DiagramOptions{}); err == nil || b.Len() > 0 {
+			t.Errorf("%s: wrote %d bytes, error %v", e.Receiver, b.Len(), err)
+		}
+		if _, err := DrawExplanation(e, SVGOptions{}); err == nil {
+			t.Errorf("%s: drawn", e.Receiver)
+		}
+	}
+}
