@@ -59,7 +59,7 @@ func (m flagged) open(name string) (File, error) {
 		if errors.Is(err, unix.EINVAL) && m.flags != 0 {
 			return nil, fmt.Errorf("open file to write: %w: %s refuses %s; choose another method or folder", err, filesystemOf(name).word(), m.words)
 		}
-		return nil, fmt.Errorf("open file to write: %w", err)
+		return nil, fmt.Errorf("open file to write: %w%s", err, Remedy(err))
 	}
 	return m.wrap(fd, name)
 }
@@ -89,6 +89,7 @@ func (m flagged) wrap(fd int, name string) (File, error) {
 type filesystem struct {
 	name     string // the kernel's own word; empty: not known
 	inMemory bool   // there is no disk
+	volatile bool   // an overlay that leaves out every sync (overlayfs.rst, "Volatile mount")
 }
 
 // word is the filesystem in a sentence.
@@ -260,18 +261,12 @@ func (d *descriptor) writeError(call string, block []byte, off int64, done int, 
 	}
 	failed := &fs.PathError{Op: what + " to", Path: d.name, Err: err}
 	switch {
-	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
-		return fmt.Errorf("%w: free some space or choose a smaller file", failed)
 	case errors.Is(err, unix.EFBIG):
 		return fmt.Errorf("%w: beyond what the filesystem or ulimit -f allows; choose a smaller file", failed)
-	case errors.Is(err, unix.EIO):
-		return fmt.Errorf("%w: the device reported a fault; see the kernel's log (dmesg)", failed)
-	case errors.Is(err, unix.EROFS):
-		return fmt.Errorf("%w: the filesystem has become read-only, by hand or since it met a fault; see the kernel's log (dmesg)", failed)
 	case errors.Is(err, unix.EINVAL) && done == 0 && strings.Contains(d.method.words, "O_DIRECT"):
 		return fmt.Errorf("%w: %s", failed, d.alignmentAdvice(block, off))
 	}
-	return failed
+	return fmt.Errorf("%w%s", failed, Remedy(err))
 }
 
 // alignmentAdvice tells what O_DIRECT was given and what it asks.
@@ -339,8 +334,11 @@ func (d *descriptor) syncError(call string, err error) error {
 		return failed
 	}
 	remedy := "see the kernel's log (dmesg)"
-	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
+	switch {
+	case errors.Is(err, unix.ENOSPC):
 		remedy = "free some space, or where the disk is a thin volume, give it some"
+	case errors.Is(err, unix.EDQUOT):
+		remedy = "remove files of yours, or have your quota raised"
 	}
 	return fmt.Errorf("%w: what was written is not durable, and on Linux a second sync would not tell; %s", failed, remedy)
 }
@@ -349,6 +347,8 @@ func (d *descriptor) Durable(synced bool) (bool, string) {
 	switch {
 	case d.filesystem.inMemory:
 		return false, d.filesystem.name + " keeps files in memory: there is no disk"
+	case d.filesystem.volatile:
+		return false, d.filesystem.name + " is mounted volatile: it leaves out every sync"
 	case d.method.unsynced == "":
 		return true, ""
 	case !synced:
@@ -380,8 +380,14 @@ func counted(counts ...map[string]int64) map[string]int64 {
 }
 
 func (d *descriptor) Close() error {
-	if err := unix.Close(d.fd); err != nil {
-		return &fs.PathError{Op: "close", Path: d.name, Err: err}
+	err := unix.Close(d.fd)
+	if err == nil {
+		return nil
 	}
-	return nil
+	failed := &fs.PathError{Op: "close", Path: d.name, Err: err}
+	if errors.Is(err, unix.EIO) || errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
+		// Filesystems on a network and in user space may write only now.
+		return fmt.Errorf("%w: what was written may be lost, and nobody else is told; see the kernel's log (dmesg), and the free space and quota", failed)
+	}
+	return failed // made only once: the descriptor is gone in any case (close(2))
 }

@@ -372,6 +372,10 @@ func TestInputOutputError(t *testing.T) {
 						t.Errorf("%q does not say %q", err, want)
 					}
 				}
+				// A second sync would find nothing wrong, though what the first was to write is lost.
+				if calls := f.Syscalls(); calls["fdatasync"]+calls["msync"] > 1 {
+					t.Errorf("synced again after the sync that failed: %v", calls)
+				}
 			})
 		})
 	}
@@ -538,7 +542,7 @@ func TestFilesystemRefusesDirect(t *testing.T) {
 	})
 }
 
-// An overlay is a place to write to, and is named as what it is.
+// An overlay is a place to write to, and is named as what it is, and what it is over.
 func TestOverlay(t *testing.T) {
 	dir := t.TempDir()
 	for _, sub := range []string{"lower", "upper", "work", "merged"} {
@@ -554,8 +558,9 @@ func TestOverlay(t *testing.T) {
 			t.Logf("no overlay here: %v", err)
 			return nil
 		}
-		if got := filesystemOf(merged); got.name != "overlayfs" || got.inMemory {
-			t.Errorf("got %+v", got)
+		below := filesystemOf(filepath.Join(dir, "upper"))
+		if got := filesystemOf(merged); got.name != "overlayfs over "+below.name && below.name != "" || got.inMemory != below.inMemory || got.volatile {
+			t.Errorf("got %+v over %+v", got, below)
 		}
 		for _, m := range realMethods() {
 			if got := m.Probe(merged); got.State != kernel.StateAvailable {
@@ -585,6 +590,61 @@ func TestOverlay(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// What an overlay keeps in memory, or was told not to sync, is called durable by no method and after no sync.
+func TestOverlayThatIsNotDurable(t *testing.T) {
+	for _, tt := range []struct{ name, options, why string }{
+		{"over tmpfs", "", "overlayfs over tmpfs keeps files in memory: there is no disk"},
+		{"volatile", ",volatile", "is mounted volatile: it leaves out every sync"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			data := payload(t, 1, 7)
+			inMountNamespace(t, func() error {
+				if tt.options == "" {
+					if err := unix.Mount("copylab-test", dir, "tmpfs", 0, "size=10m"); err != nil {
+						return fmt.Errorf("mount tmpfs: %w", err)
+					}
+				}
+				for _, sub := range []string{"lower", "upper", "work", "merged"} {
+					if err := os.Mkdir(filepath.Join(dir, sub), 0o700); err != nil {
+						return err
+					}
+				}
+				merged := filepath.Join(dir, "merged")
+				options := fmt.Sprintf("lowerdir=%[1]s/lower,upperdir=%[1]s/upper,workdir=%[1]s/work", dir) + tt.options
+				if err := unix.Mount("copylab-test", merged, "overlay", 0, options); err != nil {
+					t.Logf("no such overlay here: %v", err)
+					return nil
+				}
+				for _, m := range realMethods() {
+					got := m.Probe(merged)
+					if m.Direct && tt.options == "" && (got.State != kernel.StateUnavailable || !strings.Contains(got.Reason, "keeps files in memory")) {
+						t.Errorf("%s: %+v", m.ID, got)
+					}
+					if got.State != kernel.StateAvailable {
+						continue
+					}
+					name := filepath.Join(merged, m.ID)
+					j := testJob(Patterns()[1], "", data)
+					j.Policy, j.SyncCall = Policy{ID: SyncEnd}, Fdatasync
+					if err := Prepare(context.Background(), name, j.Pattern, j.FileBytes, data); err != nil {
+						return err
+					}
+					f, err := m.Open(name)
+					if err != nil {
+						return err
+					}
+					r, err := Run(f, j, histogram(), histogram())
+					if err := errors.Join(err, f.Close()); err != nil || r.Durable || r.Syncs != 1 || !strings.Contains(r.NotDurable, tt.why) {
+						t.Errorf("%s: got %+v, %v", m.ID, r, err)
+					}
+				}
+				return nil
+			})
+		})
+	}
 }
 
 // A filesystem that refuses what it said it would take is found out, and not taken for a mistake of the caller's.

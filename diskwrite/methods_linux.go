@@ -28,14 +28,25 @@ func buffered() binding { return flagged{unsynced: inPageCache}.binding() }
 // own: a FLUSH is sent only by a sync. Where a filesystem falls back to the page cache in spite of O_DIRECT (btrfs with
 // checksums), that is its doing, and shows in the file's resident pages.
 func direct() binding {
-	return flagged{flags: unix.O_DIRECT, words: "O_DIRECT", direct: true, unsynced: "writes may still be in the device's own cache, and nothing was synced"}.binding()
+	return flagged{flags: unix.O_DIRECT, words: "O_DIRECT", direct: true, ready: takesDirect, unsynced: "writes may still be in the device's own cache, and nothing was synced"}.binding()
 }
 
 // dsync makes each write what a write and an fdatasync(2) together are: see O_DSYNC in open(2).
 func dsync() binding { return flagged{flags: unix.O_DSYNC, words: "O_DSYNC"}.binding() }
 
 func directDsync() binding {
-	return flagged{flags: unix.O_DIRECT | unix.O_DSYNC, words: "O_DIRECT|O_DSYNC", direct: true}.binding()
+	return flagged{flags: unix.O_DIRECT | unix.O_DSYNC, words: "O_DIRECT|O_DSYNC", direct: true, ready: takesDirect}.binding()
+}
+
+// takesDirect refuses a file of which the filesystem says that it takes no direct I/O, though it lets it be opened with O_DIRECT: ext4 does so where
+// it journals data, and then writes through the page cache all the same. An alignment of zero says it: STATX_DIOALIGN in statx(2), Linux 6.1.
+func takesDirect(fd int) error {
+	var st unix.Statx_t
+	err := unix.Statx(fd, "", unix.AT_EMPTY_PATH, unix.STATX_TYPE|unix.STATX_DIOALIGN, &st)
+	if err == nil && st.Mask&unix.STATX_DIOALIGN != 0 && st.Dio_offset_align == 0 {
+		return fmt.Errorf("%w: the filesystem takes O_DIRECT and ignores it, says statx(2): it would write through its page cache; choose a buffered method or another folder", errors.ErrUnsupported)
+	}
+	return nil // where nobody tells, the write does
 }
 
 func fdatasync(c kernel.Calls, fd int) error { return c.Fdatasync(fd) }
@@ -47,9 +58,28 @@ func syncFileRange(c kernel.Calls, fd int) error {
 	return c.SyncFileRange(fd, unix.SYNC_FILE_RANGE_WAIT_BEFORE|unix.SYNC_FILE_RANGE_WRITE|unix.SYNC_FILE_RANGE_WAIT_AFTER)
 }
 
-// filesystemOf tells what keeps the file or folder name, by the number that statfs(2) gives. An overlay is named as such:
-// which filesystem is under it, the kernel does not tell there.
+// filesystemOf tells what keeps the file or folder name, by the number that statfs(2) gives. An overlay is named as such, with the
+// filesystem that it writes to, where that can be found: it decides whether there is a disk.
 func filesystemOf(name string) filesystem {
+	fs := statfs(name)
+	if fs.name != overlayfs {
+		return fs
+	}
+	upper, volatile, err := kernel.OverlayUpper(name)
+	if err != nil {
+		return fs
+	}
+	fs.volatile = volatile
+	if below := statfs(upper); below.name != "" {
+		fs.name, fs.inMemory = overlayfs+" over "+below.name, below.inMemory
+	}
+	return fs
+}
+
+const overlayfs = "overlayfs"
+
+// statfs tells of the filesystem on top.
+func statfs(name string) filesystem {
 	var st unix.Statfs_t
 	for {
 		err := unix.Statfs(name, &st)
@@ -63,29 +93,29 @@ func filesystemOf(name string) filesystem {
 	// The type of Statfs_t.Type and its sign differ between architectures; magic numbers have 32 bits.
 	switch uint32(st.Type) {
 	case unix.TMPFS_MAGIC:
-		return filesystem{"tmpfs", true}
+		return filesystem{name: "tmpfs", inMemory: true}
 	case unix.RAMFS_MAGIC:
-		return filesystem{"ramfs", true}
+		return filesystem{name: "ramfs", inMemory: true}
 	case unix.HUGETLBFS_MAGIC:
-		return filesystem{"hugetlbfs", true}
+		return filesystem{name: "hugetlbfs", inMemory: true}
 	case unix.EXT4_SUPER_MAGIC: // of ext2 and ext3 too, which the ext4 driver serves
-		return filesystem{"ext4", false}
+		return filesystem{name: "ext4"}
 	case unix.XFS_SUPER_MAGIC:
-		return filesystem{"xfs", false}
+		return filesystem{name: "xfs"}
 	case unix.BTRFS_SUPER_MAGIC:
-		return filesystem{"btrfs", false}
+		return filesystem{name: "btrfs"}
 	case unix.F2FS_SUPER_MAGIC:
-		return filesystem{"f2fs", false}
+		return filesystem{name: "f2fs"}
 	case unix.OVERLAYFS_SUPER_MAGIC:
-		return filesystem{"overlayfs", false}
+		return filesystem{name: overlayfs}
 	case unix.NFS_SUPER_MAGIC:
-		return filesystem{"nfs", false}
+		return filesystem{name: "nfs"}
 	case unix.FUSE_SUPER_MAGIC:
-		return filesystem{"a FUSE filesystem", false}
+		return filesystem{name: "a FUSE filesystem"}
 	case unix.V9FS_MAGIC:
-		return filesystem{"9p", false}
+		return filesystem{name: "9p"}
 	case 0x2fc12fc1: // ZFS_SUPER_MAGIC of OpenZFS, which is not in the kernel
-		return filesystem{"zfs", false}
+		return filesystem{name: "zfs"}
 	}
 	return filesystem{}
 }

@@ -79,20 +79,20 @@ func store(memory, block []byte) (fault error) {
 	return nil
 }
 
-// asFault is the runtime's error for a fault at an address. Any other panic goes on.
+// asFault is an error for the runtime's panic about a fault at an address, whose own words are of nil pointers. Any other panic goes on.
 func asFault(v any) error {
 	if fault, ok := v.(interface {
 		runtime.Error
 		Addr() uintptr
 	}); ok {
-		return fault
+		return fmt.Errorf("%w at the address %#x", errSIGBUS, fault.Addr())
 	}
 	panic(v)
 }
 
 // storeError finds out what a fault meant: the kernel gives it no errno.
 func (m *mappedFile) storeError(block []byte, off int64, fault error) error {
-	failed := &fs.PathError{Op: fmt.Sprintf("store of %d bytes at offset %d to the mapping of", len(block), off), Path: m.name, Err: errors.Join(errSIGBUS, fault)}
+	failed := &fs.PathError{Op: fmt.Sprintf("store of %d bytes at offset %d to the mapping of", len(block), off), Path: m.name, Err: fault}
 	var st unix.Stat_t
 	if err := unix.Fstat(m.fd, &st); err == nil && off+int64(len(block)) > st.Size {
 		return fmt.Errorf("%w: somebody made the file shrink to %d bytes meanwhile; keep others from the folder, and run again", failed, st.Size)

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/cespare/xxhash/v2"
 )
@@ -92,18 +93,37 @@ func prepare(ctx context.Context, names []string, pattern PatternID, fileBytes i
 			made = append(made, n)
 		}
 		if err != nil {
-			return fmt.Errorf("prepare file: %w", err)
+			return fmt.Errorf("prepare file: %w%s", err, Remedy(err))
 		}
 	}
 	for _, n := range names {
 		if err := p.ready(ctx, n, fileBytes, payload); err != nil {
-			return fmt.Errorf("prepare file: %w", err)
+			return fmt.Errorf("prepare file: %w%s", err, Remedy(err))
 		}
 	}
 	if err := syncFolder(filepath.Dir(name)); err != nil {
-		return fmt.Errorf("prepare file: %w", err)
+		return fmt.Errorf("prepare file: %w%s", err, Remedy(err))
 	}
 	return nil
+}
+
+// Remedy says what to do about an error that the disk under a file brought about: no space, a quota, a fault, or that the filesystem became
+// read-only. It is the end of a sentence, which begins with a colon, or empty.
+func Remedy(err error) string {
+	for _, r := range []struct {
+		errno syscall.Errno
+		text  string
+	}{
+		{syscall.ENOSPC, "free some space or choose a smaller file"},
+		{syscall.EDQUOT, "that is a limit of yours, however much is free; remove files of yours, have it raised, or choose a smaller file"},
+		{syscall.EIO, "the device reported a fault; see the kernel's log (dmesg)"},
+		{syscall.EROFS, "the filesystem has become read-only, by hand or since it met a fault; see the kernel's log (dmesg)"},
+	} {
+		if errors.Is(err, r.errno) {
+			return ": " + r.text
+		}
+	}
+	return ""
 }
 
 // makeFile makes the file if it is not there.
@@ -165,7 +185,7 @@ func fill(ctx context.Context, f *os.File, fileBytes int64, payload []byte) erro
 		scratch = scratch[:min(int64(len(scratch)), fileBytes-off)]
 		filling(scratch, off, payload)
 		if _, err := f.WriteAt(scratch, off); err != nil {
-			return fmt.Errorf("fill %s at offset %d: %w: free some space or choose a smaller file", f.Name(), off, err)
+			return fmt.Errorf("fill %s at offset %d: %w", f.Name(), off, err)
 		}
 		// A sync of all at the end could not be stopped, and would take as long as the disk takes for the whole file.
 		if off/syncWhileFilling != (off+int64(len(scratch)))/syncWhileFilling {

@@ -62,6 +62,10 @@ type Job struct {
 	Payload []byte `json:"-"`
 	// Progress, where it is set, tells another thread how far the run has come. It costs each write a store or two.
 	Progress *Progress `json:"-"`
+	// Accepted, where it is set, is called once in a run without a fault, when the last write of all writers has returned, and before what
+	// was written last is synced, by the thread that called Run. What it takes is in no time that Result or a histogram holds. Several
+	// writers have then made the syncs that their policy asks of each. Where a sync takes the run past its Limit, it is called after that sync.
+	Accepted func() `json:"-"`
 }
 
 // What a job may ask for at most.
@@ -183,6 +187,34 @@ func (j Job) appendedBytes() int64 {
 		blocks = int64(o.appended(uint64(j.Operations)))
 	}
 	return blocks * int64(j.BlockBytes)
+}
+
+// Room is how many writes the job's files have room for, whatever Operations and Seed say: as many as the file has blocks, and of
+// random-append-mix more, since its random writes take no room. A pattern that neither grows nor allocates can go on after that; then it
+// is one pass.
+func (j Job) Room() int64 {
+	blocks := uint64(j.FileBytes) / uint64(j.BlockBytes)
+	if j.Pattern != RandomAppendMix || blocks < 1 {
+		return int64(blocks)
+	}
+	// How many of a stretch's writes are random does not depend on the seed, only which ones. So the last stretch counts as appends.
+	o := j.Offsets()
+	most := uint64(math.MaxInt64) / uint64(j.BlockBytes)
+	left := func(stretches uint64) (blocks uint64, ok bool) {
+		appended := 1 + stretches*mixStretch - o.randoms(stretches)
+		return o.total - appended, appended <= o.total
+	}
+	fits, tooMany := uint64(0), most/mixStretch
+	for tooMany-fits > 1 {
+		middle := fits + (tooMany-fits)/2
+		if _, ok := left(middle); ok {
+			fits = middle
+		} else {
+			tooMany = middle
+		}
+	}
+	rest, _ := left(fits)
+	return int64(min(1+fits*mixStretch+rest, most))
 }
 
 // ValidateDirect tells whether the job's blocks obey the alignment, in bytes, that Alignment returned. It needs no

@@ -96,6 +96,9 @@ func runQueued(q Queue, j Job, op, sync *hdrhistogram.Histogram) (Result, error)
 			continue
 		}
 		// Nothing is in flight: a sync is due, or this is the end.
+		if !more && j.Accepted != nil {
+			epoch = epoch.Add(timed(j.Accepted))
+		}
 		if j.Policy.ID != SyncNone {
 			if err := q.Sync(j.SyncCall); err != nil {
 				return l.failed(err)

@@ -163,7 +163,7 @@ func (s Set) end(j *Job, h Histograms, writers []*writer, epoch time.Time) (Resu
 		h.merge(w.Histograms)
 	}
 	all.err = errors.Join(errs...)
-	if all.err == nil && j.Policy.ID != SyncGroup {
+	if all.err == nil { // the policy group has left nothing to sync
 		all.finish(j, epoch, time.Since(epoch))
 	}
 	return all.result(j)

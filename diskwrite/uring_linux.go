@@ -24,7 +24,7 @@ func uring() binding { return ring(flagged{unsynced: inPageCache}) }
 
 // uringDirect is uring past the page cache: see direct.
 func uringDirect() binding {
-	return ring(flagged{flags: unix.O_DIRECT, words: "O_DIRECT", direct: true, unsynced: "writes may still be in the device's own cache, and nothing was synced"})
+	return ring(flagged{flags: unix.O_DIRECT, words: "O_DIRECT", direct: true, ready: takesDirect, unsynced: "writes may still be in the device's own cache, and nothing was synced"})
 }
 
 func ring(m flagged) binding {

@@ -19,6 +19,7 @@ type writer struct {
 
 	operations, syncs int64
 	accepted, durable time.Duration // when the last write and the last sync returned
+	told              bool          // Job.Accepted was called
 	*ending
 }
 
@@ -149,6 +150,9 @@ func (w *writer) run(j *Job, epoch time.Time) {
 		if untilSync--; untilSync > 0 && now < syncDue {
 			continue
 		}
+		if shared == nil && (i+1 >= operations || now >= limit || spacing > 0 && time.Duration(float64(i+1)*spacing) >= limit) {
+			epoch = w.tellAccepted(j, epoch)
+		}
 		if shared != nil && shared.group != nil {
 			var ok bool
 			if now, ok = shared.group.commit(w, j.SyncCall, epoch); !ok {
@@ -192,8 +196,25 @@ func (w *writer) sync(call SyncCall, list *unsynced, epoch time.Time, began time
 	return now
 }
 
+// tellAccepted calls Job.Accepted where that is still to be done. It returns the epoch, moved on by what the call took: what is timed from
+// there is timed without it.
+func (w *writer) tellAccepted(j *Job, epoch time.Time) time.Time {
+	if j.Accepted == nil || w.told {
+		return epoch
+	}
+	w.told = true
+	return epoch.Add(timed(j.Accepted))
+}
+
+func timed(f func()) time.Duration {
+	began := time.Now()
+	f()
+	return time.Since(began)
+}
+
 // finish syncs what the policy left. began is the time now.
 func (w *writer) finish(j *Job, epoch time.Time, began time.Duration) {
+	epoch = w.tellAccepted(j, epoch)
 	if j.Policy.ID != SyncNone && w.unsynced.n > 0 {
 		w.sync(j.SyncCall, &w.unsynced, epoch, began)
 	}

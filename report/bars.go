@@ -20,6 +20,7 @@ type bar struct {
 	Text     string
 	Gap      bool   // some room above: a new case begins
 	Head     string // above this bar and those that follow: what they share
+	Modelled bool   // drawn hatched: no such thing was measured
 }
 
 // segment is a part of a bar.
@@ -215,13 +216,23 @@ func (b barRows) Plot(c draw.Canvas, p *plot.Plot) {
 			if bar.Low > 0 {
 				c.StrokeLine2(whisker, trX(bar.Low), mid, trX(bar.High), mid)
 			}
-			c.DrawGlyphNoClip(draw.GlyphStyle{Color: bar.Look.Color, Radius: 4.5, Shape: bar.Look.Marker}, vg.Point{X: trX(bar.total()), Y: mid})
+			x := trX(bar.total())
+			if bar.Modelled {
+				hatched(c, vg.Rectangle{Min: vg.Point{X: x - 7, Y: mid - 6}, Max: vg.Point{X: x + 7, Y: mid + 6}}, bar.Look)
+				end += 3
+			} else {
+				c.DrawGlyphNoClip(draw.GlyphStyle{Color: bar.Look.Color, Radius: 4.5, Shape: bar.Look.Marker}, vg.Point{X: x, Y: mid})
+			}
 			end += 5
 		} else {
 			at := 0.0
 			for _, s := range bar.Segments {
 				r := vg.Rectangle{Min: vg.Point{X: trX(at), Y: mid - 7}, Max: vg.Point{X: trX(at + s.Value), Y: mid + 7}}
-				fillBar(c, r, bar.Look, s.Light)
+				if bar.Modelled {
+					hatched(c, r, bar.Look)
+				} else {
+					fillBar(c, r, bar.Look, s.Light)
+				}
 				at += s.Value
 			}
 			if !math.IsNaN(bar.Low) {
@@ -274,10 +285,16 @@ func fillBar(c draw.Canvas, r vg.Rectangle, l look, tinted bool) {
 // hatch draws a texture over a rectangle, in paper. The lines are cut at the edges by hand: SVG clip paths need
 // identifiers, and those must not meet when many charts stand in one page.
 func hatch(c draw.Canvas, r vg.Rectangle, t texture) {
-	style := draw.LineStyle{Color: color.NRGBA{paper.R, paper.G, paper.B, 0xFF}, Width: 1.1}
+	hatchIn(c, r, t, color.NRGBA{paper.R, paper.G, paper.B, 0xFF})
+}
+
+// hatchIn draws a texture in a colour.
+func hatchIn(c draw.Canvas, r vg.Rectangle, t texture, in color.NRGBA) {
+	style := draw.LineStyle{Color: in, Width: 1.1}
 	h := r.Max.Y - r.Min.Y
+	step := vg.Length(6)
 	slanted := func(rising bool) {
-		for x := r.Min.X - h; x < r.Max.X; x += 6 {
+		for x := r.Min.X - h; x < r.Max.X; x += step {
 			x0, x1 := max(x, r.Min.X), min(x+h, r.Max.X)
 			if x1 <= x0 {
 				continue
@@ -289,6 +306,16 @@ func hatch(c draw.Canvas, r vg.Rectangle, t texture) {
 			c.StrokeLine2(style, x0, y0, x1, y1)
 		}
 	}
+	level := func() {
+		for y := r.Min.Y + h/3; y < r.Max.Y-0.5; y += h / 3 {
+			c.StrokeLine2(style, r.Min.X, y, r.Max.X, y)
+		}
+	}
+	upright := func() {
+		for x := r.Min.X + step; x < r.Max.X; x += step {
+			c.StrokeLine2(style, x, r.Min.Y, x, r.Max.Y)
+		}
+	}
 	switch t {
 	case slashTexture:
 		slanted(true)
@@ -297,6 +324,16 @@ func hatch(c draw.Canvas, r vg.Rectangle, t texture) {
 	case crossTexture:
 		slanted(true)
 		slanted(false)
+	case levelTexture:
+		level()
+	case uprightTexture:
+		upright()
+	case gridTexture:
+		level()
+		upright()
+	case denseTexture, denseBackTexture:
+		step = 3.5
+		slanted(t == denseTexture)
 	}
 }
 

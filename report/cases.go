@@ -289,6 +289,42 @@ func dimensions() []dimension {
 			return p.Loop + " loop"
 		}},
 		{name: "draw", of: func(p results.Params) string { return p.Draw }},
+		{name: "mix", of: func(p results.Params) string {
+			if p.RandomShare == 0 {
+				return ""
+			}
+			return formatShare(p.RandomShare) + " random"
+		}},
+		{name: "stride", of: func(p results.Params) string {
+			if p.StrideBlocks == 0 {
+				return ""
+			}
+			return "stride " + formatCount(p.StrideBlocks)
+		}},
+		{name: "theta", of: func(p results.Params) string {
+			if p.Theta == 0 {
+				return ""
+			}
+			return "theta " + plainNumber(p.Theta)
+		}},
+		{name: "files", of: func(p results.Params) string {
+			if p.Files == 0 {
+				return ""
+			}
+			return plural(p.Files, "log")
+		}},
+		{name: "writers", unset: "1 writer", of: func(p results.Params) string {
+			if p.Writers == 0 {
+				return ""
+			}
+			return plural(p.Writers, "writer")
+		}},
+		{name: "rate", unset: "a closed loop", of: func(p results.Params) string {
+			if p.RatePerSecond == 0 {
+				return ""
+			}
+			return "an open loop of " + plainNumber(p.RatePerSecond) + " writes/s"
+		}},
 		{name: "depth", of: func(p results.Params) string {
 			if p.Depth == 0 {
 				return ""
@@ -332,8 +368,21 @@ func syncWords(p results.Params) string {
 		return "with " + call + " after every write"
 	case every:
 		return "with " + call + " after every " + n + " writes"
+	case p.Sync == "group":
+		return "with group commit by " + call
+	case strings.HasPrefix(p.Sync, "interval="):
+		return "with " + call + " every " + strings.TrimPrefix(p.Sync, "interval=")
 	}
 	return "sync " + p.Sync
+}
+
+// ofPattern says whether a dimension is a parameter of a write's pattern, which the pattern's noun names.
+func ofPattern(dimension string) bool {
+	switch dimension {
+	case "mix", "stride", "theta", "files":
+		return true
+	}
+	return false
 }
 
 // varying tells which dimensions differ between some cases. Of a draw it speaks only where random cases differ.
@@ -411,7 +460,10 @@ func contrast(g group, p pair) (subject, object phrase, conditions []string) {
 			a = d.unset
 		}
 		alwaysSaid := g.Kind == results.Write && (d.name == "method" || d.name == "sync" && !durableMethod(p.Case.Params))
-		if v := a; v != "" && !differs[d.name] && (vary[d.name] || alwaysSaid) && d.name != "path" && d.name != "pattern" {
+		if d.name == "sync" && durableMethod(p.Case.Params) {
+			continue // "without a sync" would be true, and mislead
+		}
+		if v := a; v != "" && !differs[d.name] && (vary[d.name] || alwaysSaid) && d.name != "path" && d.name != "pattern" && !ofPattern(d.name) {
 			conditions = append(conditions, condition(d.name, v))
 		}
 	}
@@ -437,6 +489,18 @@ func condition(dimension, words string) string {
 		return "with O_DSYNC"
 	case words == "direct-dsync":
 		return "with O_DIRECT and O_DSYNC"
+	case words == "mmap":
+		return "through a mapping"
+	case words == "uring":
+		return "through io_uring"
+	case words == "uring-direct":
+		return "through io_uring with O_DIRECT"
+	case words == "dontcache":
+		return "with RWF_DONTCACHE"
+	case words == "vectored":
+		return "with pwritev"
+	case dimension == "rate":
+		return "in " + words
 	case dimension == "link":
 		return "over " + words
 	case dimension == "source":
@@ -470,20 +534,14 @@ func transferPhrase(p results.Params, differs map[string]bool) phrase {
 
 // writePhrase names writes by their pattern, and by whatever else differs.
 func writePhrase(p results.Params, differs map[string]bool) phrase {
-	noun := p.Pattern + " writes"
-	switch p.Pattern {
-	case "append":
-		noun = "appends"
-	case "overwrite":
-		noun = "overwrites"
-	}
+	noun := patternNoun(p)
 	if differs["method"] {
 		noun = p.Method + " " + noun
 	}
 	var rest []string
 	for _, d := range dimensions() {
-		v := d.of(p)
-		if !differs[d.name] || v == "" || d.name == "pattern" || d.name == "method" {
+		v := d.words(p)
+		if !differs[d.name] || v == "" || d.name == "pattern" || d.name == "method" || ofPattern(d.name) {
 			continue
 		}
 		rest = append(rest, condition(d.name, v))
@@ -492,4 +550,53 @@ func writePhrase(p results.Params, differs map[string]bool) phrase {
 		noun += " " + strings.Join(rest, " ")
 	}
 	return phrase{text: noun, plural: true}
+}
+
+// patternNoun names the writes of a pattern, with its parameter.
+func patternNoun(p results.Params) string {
+	switch p.Pattern {
+	case "append":
+		return "appends"
+	case "overwrite":
+		return "overwrites"
+	case "append-fallocated":
+		return "appends into fallocated blocks"
+	case "random-append-mix":
+		return "appends and random writes (" + formatShare(p.RandomShare) + " random)"
+	case "strided":
+		return "strided writes (stride " + formatCount(p.StrideBlocks) + ")"
+	case "zipf":
+		return "zipf writes (theta " + plainNumber(p.Theta) + ")"
+	case "many-logs":
+		return "appends to " + plural(p.Files, "log")
+	}
+	return p.Pattern + " writes"
+}
+
+// writeSubject names a case's writes by method and pattern, and by whatever else tells them apart in their group: "buffered
+// appends with one fdatasync at the end".
+func writeSubject(g group, c *results.CaseSummary) phrase {
+	differs := varying(g.measured())
+	differs["method"] = true
+	if durableMethod(c.Params) {
+		differs["sync"] = false // "without a sync" would be true, and mislead
+	}
+	return writePhrase(c.Params, differs)
+}
+
+// oneWrite is writeSubject in the singular, with its size: "4 KiB dsync append".
+func oneWrite(g group, c *results.CaseSummary) string {
+	differs := varying(g.measured())
+	differs["method"], differs["block"] = true, false
+	if durableMethod(c.Params) {
+		differs["sync"] = false
+	}
+	text := writePhrase(c.Params, differs).text
+	for _, noun := range []string{"appends", "overwrites", "writes"} { // the first noun is the one that is counted
+		if before, after, ok := strings.Cut(text, noun); ok {
+			text = before + strings.TrimSuffix(noun, "s") + after
+			break
+		}
+	}
+	return formatBytes(c.Params.BlockBytes) + " " + text
 }

@@ -26,6 +26,7 @@ func figuresOf(s *results.Summary) []figure {
 	}
 	for _, g := range all {
 		f := figureMaker{s: s, g: g, slug: g.slug()}
+		first := len(out)
 		same, alike := 0, 0
 		for _, other := range all {
 			if other.slug() == g.slug() {
@@ -40,9 +41,10 @@ func figuresOf(s *results.Summary) []figure {
 		} else if same > 1 {
 			f.slug += fmt.Sprintf("-%d", g.Part+1)
 		}
-		swept := wants("sweep") && f.swept() // curves against chunk size say what a bar for each would
+		along, swept := sweptAlong(g.measured())
+		swept = swept && wants("sweep") // curves against a parameter say what a bar for each of its values would
 		if swept {
-			out = append(out, f.sweeps()...)
+			out = append(out, f.sweeps(along)...)
 		}
 		if wants("throughput") && !swept {
 			out = append(out, f.throughput()...)
@@ -53,6 +55,9 @@ func figuresOf(s *results.Summary) []figure {
 		if wants("latency") {
 			out = append(out, f.latency()...)
 		}
+		if s.Run.Charts == nil || len(s.Run.Charts) > 0 { // a scenario that had these measured wants them shown
+			out = append(out[:first:first], slices.Concat(f.cliff(), out[first:], f.modelled())...)
+		}
 	}
 	return out
 }
@@ -62,17 +67,6 @@ type figureMaker struct {
 	s    *results.Summary
 	g    group
 	slug string
-}
-
-// swept says whether the group's cases differ in three chunk sizes or more.
-func (f figureMaker) swept() bool {
-	seen := map[int64]bool{}
-	for _, c := range f.g.measured() {
-		if c.Params.ChunkBytes > 0 {
-			seen[c.Params.ChunkBytes] = true
-		}
-	}
-	return len(seen) >= 3
 }
 
 // caption says how: what is shown, of how many trials, under which conditions, where.
@@ -459,287 +453,13 @@ func (f figureMaker) cpu() []figure {
 	return []figure{f.figure("cpu-"+f.slug, title, how, cases, data, b)}
 }
 
-// sweeps draws throughput and CPU per KiB against the chunk size, one curve for each path.
-func (f figureMaker) sweeps() []figure {
-	if f.g.Kind != results.Transfer {
-		return nil
-	}
-	var out []figure
-	metrics := []struct {
-		name, metric, title, axis string
-	}{
-		{"sweep-throughput-", results.MetricThroughput, "Throughput", ""},
-		{"sweep-cpu-", results.MetricSenderCPU, "Sender CPU", "ns of sender CPU per KiB"},
-	}
-	if f.g.Workload == "fetch" {
-		metrics[0].name, metrics[0].metric, metrics[0].title, metrics[0].axis = "sweep-latency-", results.MetricFetchP50, "Median fetch time", "median fetch time"
-	}
-	for _, m := range metrics {
-		out = append(out, f.sweep(m.name+f.slug, m.metric, m.title, m.axis)...)
-	}
-	return out
-}
-
-// sweep draws one metric against the chunk size. Where more than the path and the state of the cache tells cases apart, each
-// combination of the rest gets a panel; where those would be too many, each value of the first gets a chart.
-func (f figureMaker) sweep(name, metricName, title, axis string) []figure {
-	cases := f.having(metricName)
-	vary := varying(cases)
-	var apart []dimension // what sets panels apart
-	for _, d := range dimensions() {
-		if vary[d.name] && d.name != "path" && d.name != "chunk" {
-			apart = append(apart, d)
-		}
-	}
-	if !slices.ContainsFunc(apart, func(d dimension) bool { return d.name != "cache" && d.name != "loop" }) && curvesOf(cases) <= mostCurves {
-		apart = nil
-	}
-	pieces := []piece{{cases: cases}}
-	if panels := panelsOf(cases, apart); len(panels) > mostPanels {
-		pieces = nil
-		for _, p := range panelsOf(cases, apart[:1]) {
-			pieces = append(pieces, piece{cases: p.cases, suffix: "-" + fileWord(p.title)})
-		}
-		apart = apart[1:]
-	}
-	var out []figure
-	for _, p := range pieces {
-		if fig, ok := f.sweepOf(name+p.suffix, metricName, title, axis, p.cases, apart); ok {
-			out = append(out, fig)
-		}
-	}
-	return out
-}
-
-// mostPanels is how many panels a chart can hold and still be taken in.
-const mostPanels = 6
-
-// casePanel is what one panel is about.
-type casePanel struct {
-	title string
-	cases []*results.CaseSummary
-}
-
-// panelsOf sorts cases by what the dimensions say of them.
-func panelsOf(cases []*results.CaseSummary, apart []dimension) []casePanel {
-	var out []casePanel
-	for _, c := range cases {
-		var words []string
-		for _, d := range apart {
-			if v := d.words(c.Params); v != "" {
-				words = append(words, v)
-			}
-		}
-		title := strings.Join(words, ", ")
-		at := slices.IndexFunc(out, func(p casePanel) bool { return p.title == title })
-		if at < 0 {
-			at = len(out)
-			out = append(out, casePanel{title: title})
-		}
-		out[at].cases = append(out[at].cases, c)
-	}
-	return out
-}
-
-// curvesOf counts the curves that cases make over their chunk sizes.
-func curvesOf(cases []*results.CaseSummary) int {
-	seen := map[results.Params]bool{}
-	for _, c := range cases {
-		seen[withoutChunk(c.Params)] = true
-	}
-	return len(seen)
-}
-
-func (f figureMaker) sweepOf(name, metricName, title, axis string, cases []*results.CaseSummary, apart []dimension) (figure, bool) {
-	u := unit{"ns/KiB", 1}
-	format := plainNumber
-	switch metricName {
-	case results.MetricThroughput:
-		u = rateUnit(greatest(f.g, metricName))
-		axis = u.Name
-	case results.MetricFetchP50:
-		u = unit{"ns", 1}
-		format = formatTick
-	}
-	data := table{Caption: title + " by chunk size", Columns: []column{
-		{Head: "path"}, {Head: "chunk", Numeric: true}, {Head: "median", Unit: u.Name, Numeric: true},
-		{Head: "low", Unit: u.Name, Numeric: true}, {Head: "high", Unit: u.Name, Numeric: true},
-	}}
-	var chunks []int64
-	for _, c := range cases {
-		if n := c.Params.ChunkBytes; n > 0 && !slices.Contains(chunks, n) {
-			chunks = append(chunks, n)
-		}
-	}
-	if len(chunks) < 3 {
-		return figure{}, false
-	}
-	slices.Sort(chunks)
-	w, _ := word(metricName)
-	sweeps := f.sweepsAmong(cases)
-	var panels []panel
-	var all []curve
-	for _, p := range panelsOf(cases, apart) {
-		b := curveBody{XLabel: "chunk (log axis)", YLabel: axis + " (log axis)", XLog: true, XTicks: chunkTicks(chunks)}
-		b.YTicks = func(most int) plot.Ticker { return logTicks(format, most) }
-		byKey := map[results.Params]int{}
-		vary := varying(p.cases)
-		for _, c := range p.cases {
-			if c.Params.ChunkBytes <= 0 {
-				continue
-			}
-			at, ok := byKey[withoutChunk(c.Params)]
-			if !ok {
-				at = len(b.Curves)
-				byKey[withoutChunk(c.Params)] = at
-				text := c.Params.Path
-				for _, d := range dimensions() {
-					if d.name != "path" && d.name != "chunk" && vary[d.name] {
-						text += ", " + d.words(c.Params)
-					}
-				}
-				b.Curves = append(b.Curves, curve{Label: text, Look: caseLook(c)})
-			}
-			m, _ := metric(c, metricName)
-			b.Curves[at].Points = append(b.Curves[at].Points, point{Mark: true, X: float64(c.Params.ChunkBytes), Y: m.Median / u.Size, Low: m.Low / u.Size, High: m.High / u.Size})
-		}
-		for i := range b.Curves {
-			pts := b.Curves[i].Points
-			slices.SortFunc(pts, func(a, b point) int { return cmp.Compare(a.X, b.X) })
-			name := b.Curves[i].Label
-			if p.title != "" {
-				name += ", " + p.title
-			}
-			for _, pt := range pts {
-				data.Rows = append(data.Rows, []cell{{Text: name}, {Text: formatBytes(int64(pt.X))}, {Text: significant(pt.Y, 4)}, {Text: significant(pt.Low, 4)}, {Text: significant(pt.High, 4)}})
-			}
-		}
-		for _, sw := range sweeps {
-			pay, ok := sw.payoff(w)
-			at, here := byKey[withoutChunk(sw.pairs[0].Case.Params)]
-			if !ok || !here || pay.Chunk == 0 {
-				continue
-			}
-			b.Curves[at].Ring = float64(pay.Chunk)
-			if len(sweeps) == 1 {
-				b.Line = float64(pay.Chunk)
-				b.Note = fmt.Sprintf("pays from %s on", formatBytes(pay.Chunk))
-				if pay.Chunk == pay.Sizes[len(pay.Sizes)-1] {
-					b.Note = "pays at " + formatBytes(pay.Chunk)
-				}
-			}
-		}
-		all = append(all, b.Curves...)
-		panels = append(panels, panel{Title: p.title, curveBody: b})
-	}
-	headline := sweepTitle(w, sweeps)
-	if headline == "" {
-		headline = title + " by chunk size: " + f.spread(cases, metricName)
-	}
-	how := fmt.Sprintf("%s against chunk size, both axes logarithmic: medians, bands are %s; a ring marks the chunk from which on a path is shown to beat its baseline at every size measured.", title, confidence(cases, metricName))
-	if len(panels) == 1 && panels[0].Title == "" {
-		return f.figure(name, headline, how, cases, data, panels[0].curveBody), true
-	}
-	for i := range panels {
-		panels[i].Like = all
-	}
-	return f.figure(name, headline, how+" The axes of all panels are the same.", cases, data, panelBody{panels}), true
-}
-
-// sweepsAmong lists the group's sweeps whose cases are among those.
-func (f figureMaker) sweepsAmong(cases []*results.CaseSummary) []sweep {
-	sweeps, _ := sweepsOf(f.g)
-	return slices.DeleteFunc(sweeps, func(sw sweep) bool { return !slices.Contains(cases, sw.pairs[0].Case) })
-}
-
-// sweepTitle says where paths beat their baseline: from which size on where there is one sweep, else at how many of the
-// points. It is empty where nothing was swept.
-func sweepTitle(w wording, sweeps []sweep) string {
-	type score struct {
-		subject      string
-		better, size int
-	}
-	var scores []score
-	var filling []*results.CaseSummary
-	object, objects, filled := "", 0, 0
-	for _, sw := range sweeps {
-		pay, ok := sw.payoff(w)
-		if !ok {
-			continue
-		}
-		filled += len(pay.Link)
-		if len(pay.Link) > 0 {
-			filling = append(filling, sw.cases()...)
-		}
-		if sw.object.text != object {
-			object = sw.object.text
-			objects++
-		}
-		at := slices.IndexFunc(scores, func(s score) bool { return s.subject == sw.subject.text })
-		if at < 0 {
-			at = len(scores)
-			scores = append(scores, score{subject: sw.subject.text})
-		}
-		scores[at].better += len(pay.Better)
-		scores[at].size += len(pay.Sizes)
-	}
-	points := 0
-	for _, s := range scores {
-		points += s.size
-	}
-	switch {
-	case len(scores) == 0:
-		return ""
-	case points == 0:
-		return sentence(sweeps[0].group.theLinks(filling...)) + ", whatever the path and the chunk"
-	case len(sweeps) == 1:
-		sw := sweeps[0]
-		pay, _ := sw.payoff(w)
-		switch where := pay.where(); {
-		case pay.Chunk > 0:
-			return fmt.Sprintf("In %s, %s beats %s %s", w.What, sw.subject.text, sw.object.text, where)
-		}
-		return fmt.Sprintf("In %s, there is no chunk size from which on %s beats %s", w.What, sw.subject.text, sw.object.text)
-	}
-	if objects > 1 {
-		object = "its baseline"
-	}
-	var parts []string
-	better := 0
-	for _, s := range scores {
-		better += s.better
-		parts = append(parts, fmt.Sprintf("%s at %d of %d", s.subject, s.better, s.size))
-	}
-	if better == 0 {
-		return fmt.Sprintf("In %s, no path is shown to beat %s at any of the %d points", w.What, object, points)
-	}
-	if len(parts) > 4 {
-		parts = append(parts[:4:4], fmt.Sprintf("and %d more paths", len(scores)-4))
-	}
-	return fmt.Sprintf("Points at which a path beats %s in %s: %s", object, w.What, strings.Join(parts, ", "))
-}
-
-// chunkTicks labels about six of the chunk sizes and marks the others.
-func chunkTicks(chunks []int64) plot.Ticker {
-	var ticks []plot.Tick
-	every := max(1, int(math.Ceil(float64(len(chunks))/5)))
-	for i, n := range chunks {
-		t := plot.Tick{Value: float64(n)}
-		if i%every == 0 {
-			t.Label = formatBytes(n)
-		}
-		ticks = append(ticks, t)
-	}
-	return plot.ConstantTicks(ticks)
-}
-
 // fewestTimes is how many times a curve needs: fewer support no percentile but the median, and a table says that better.
 const fewestTimes = 100
 
 // latency draws the percentile curves and the distributions of everything that was timed often enough.
 func (f figureMaker) latency() []figure {
 	var out []figure
-	keys := []struct{ key, suffix, what string }{{"fetch", "", "one fetch"}, {"op", "", "one operation"}, {"sync", "-sync", "one sync"}}
+	keys := []struct{ key, suffix, what string }{{"fetch", "", "one fetch"}, {"commit", "-commit", "one commit"}, {"op", "", "one operation"}, {"sync", "-sync", "one sync"}}
 	for _, k := range keys {
 		if k.key == "op" && f.g.Workload == "fetch" {
 			continue // the fetch is what is asked there

@@ -391,7 +391,7 @@ func crossoverFigure(s *results.Summary, name string, all []crossing) figure {
 		}
 	}
 	slices.Sort(chunks)
-	b.XTicks = chunkTicks(chunks)
+	b.XTicks = valueTicks(chunks, formatBytes)
 	how := fmt.Sprintf("Ratio to %s at the same chunk size, both axes logarithmic; points of one size stand a little apart, whiskers are the intervals, the line at 1 is %s itself, and %s is better. "+
 		"Below: where each begins to pay. The shaded piece is what the search left open, the thick line is where it pays.", object, object, better)
 	f := figureMaker{s: s, g: group{Links: s.Run.Links}}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 
 	"copylab/results"
 	"copylab/results/measured"
@@ -18,6 +19,7 @@ func csvHeader() []string {
 		"pattern", "method", "sync", "sync_call", "draw", "block_bytes", "depth", "file_bytes",
 		"metric", "median", "low", "high", "confidence", "trials", "unavailable",
 		"source", "link_options", "so_sndbuf_bytes", "so_rcvbuf_bytes", "nodelay", "cork", "congestion",
+		"random_share", "stride_blocks", "theta", "files", "writers", "rate_per_second",
 	}
 }
 
@@ -42,16 +44,19 @@ func (r csvRow) fields(s *results.Summary) []string {
 		}
 		return strconv.FormatInt(n, 10)
 	}
-	share := ""
-	if p.LoadShare != 0 {
-		share = csvNumber(p.LoadShare)
+	number := func(f float64) string {
+		if f == 0 {
+			return ""
+		}
+		return csvNumber(f)
 	}
 	return []string{
 		s.Run.ID, s.Run.Scenario, r.id, string(r.kind), r.label, r.status,
-		p.Path, whole(p.ChunkBytes), p.Cache, p.Link, p.Receiver, whole(int64(p.Streams)), p.Workload, p.Loop, share,
+		p.Path, whole(p.ChunkBytes), p.Cache, p.Link, p.Receiver, whole(int64(p.Streams)), p.Workload, p.Loop, number(p.LoadShare),
 		p.Pattern, p.Method, p.Sync, p.SyncCall, p.Draw, whole(p.BlockBytes), whole(int64(p.Depth)), whole(p.FileBytes),
 		r.metric, r.median, r.low, r.high, r.confidence, r.trials, r.why,
 		p.Source, p.LinkOptions, whole(p.SoSndbufBytes), whole(p.SoRcvbufBytes), p.Nodelay, p.Cork, p.Congestion,
+		number(p.RandomShare), whole(p.StrideBlocks), number(p.Theta), whole(int64(p.Files)), whole(int64(p.Writers)), number(p.RatePerSecond),
 	}
 }
 
@@ -92,14 +97,20 @@ func caseRows(out *csv.Writer, s *results.Summary, c *results.CaseSummary) error
 		rows = append(rows, row)
 		return &rows[len(rows)-1]
 	}
-	for _, name := range metricsOf(c) {
-		m := c.Metrics[name]
+	addMetric := func(name string, m results.Metric) {
 		if why := m.Why(); why != "" {
 			add(name, "", why)
-			continue
+			return
 		}
 		row := add(name, csvNumber(m.Median), "")
 		row.low, row.high, row.confidence = csvNumber(m.Low), csvNumber(m.High), csvNumber(m.Confidence)
+	}
+	for _, name := range metricsOf(c) {
+		addMetric(name, c.Metrics[name])
+	}
+	if c.OfMemory != nil {
+		addMetric("of_memory_copy.accepted", c.OfMemory.Accepted)
+		addMetric("of_memory_copy.durable", c.OfMemory.Durable)
 	}
 	for _, of := range sortedKeys(c.LatencyNS) {
 		l := c.LatencyNS[of]
@@ -144,6 +155,40 @@ func caseRows(out *csv.Writer, s *results.Summary, c *results.CaseSummary) error
 			add("evidence.settings."+name, csvInt(measured.Known(n.low)), "")
 		}
 	}
+	addFloat := func(name string, v measured.Float) { add(name, csvFloat(v), v.Why()) }
+	addInt := func(name string, v measured.Int) { add(name, csvInt(v), v.Why()) }
+	if c.Kind == results.Write {
+		addFloat("evidence.device_queue_length", c.Evidence.DeviceQueueLength)
+		addFloat("evidence.flush_ns", c.Evidence.FlushNS)
+	}
+	for _, r := range c.Regimes {
+		at := "regime." + strings.ReplaceAll(string(r.Regime), " ", "_") + "."
+		addFloat(at+"seconds", r.Seconds)
+		addInt(at+"accepted_bytes", r.AcceptedBytes)
+		addFloat(at+"accepted_bytes_per_second", r.BytesPerSecond)
+	}
+	if t := c.Steady; t != nil {
+		at := "steady_state." + strings.ReplaceAll(string(t.State), " ", "_") + "."
+		addFloat(at+"range", t.Range)
+		addFloat(at+"slope", t.Slope)
+	}
+	measuredRows := len(rows)
+	for _, m := range c.Modelled {
+		at := strings.Join([]string{"modelled", m.Drive, "cache_" + m.WriteCache, strings.ReplaceAll(m.Source, " ", "_")}, ".") + "."
+		addFloat(at+"bytes_per_second", m.BytesPerSecond)
+		for _, v := range []struct {
+			name  string
+			value measured.Int
+		}{
+			{"writes", m.Writes}, {"bytes", m.Bytes}, {"flushes", m.Flushes}, {"payload_bytes", m.PayloadBytes}, {"total_ns", m.TotalNS},
+			{"seek_ns", m.SeekNS}, {"rotation_ns", m.RotationNS}, {"transfer_ns", m.TransferNS}, {"other_ns", m.OtherNS},
+		} {
+			addInt(at+v.name, v.value)
+		}
+	}
+	for i := range rows[measuredRows:] { // no reader of these rows may take them for a disk's
+		rows[measuredRows+i].kind, rows[measuredRows+i].trials = results.Kind("modelled"), ""
+	}
 	for _, row := range rows {
 		if err := out.Write(row.fields(s)); err != nil {
 			return err
@@ -162,6 +207,8 @@ func metricNames() []string {
 		results.MetricRequests, results.MetricOffered, results.MetricFetchP50, results.MetricFetchP99,
 		results.MetricIOPS, results.MetricAccepted, results.MetricDurable,
 		results.MetricDeviceWrites, results.MetricDeviceSettled, results.MetricFlushes,
+		results.MetricInMemory, results.MetricDeviceIOs, results.MetricDeviceMerges, results.MetricDeviceFlushes,
+		results.MetricOfferedWrites, results.MetricWriteP99, results.MetricCommitP99,
 		results.MetricWriterCPU, results.MetricWriterUser, results.MetricWriterSystem,
 	}
 }
@@ -203,6 +250,21 @@ func writeCSV(w io.Writer, s *results.Summary) error {
 			if err := out.Write(row.fields(s)); err != nil {
 				return err
 			}
+		}
+	}
+	for _, m := range s.Modelled {
+		row := csvRow{id: m.Case, kind: results.Kind("modelled"), metric: strings.Join([]string{"modelled", m.Drive, "cache_" + m.WriteCache, strings.ReplaceAll(m.Source, " ", "_"), "ratio_to_baseline"}, "."), median: csvNumber(m.Ratio)}
+		if at := slices.IndexFunc(s.Cases, func(c results.CaseSummary) bool { return c.ID == m.Case }); at >= 0 {
+			row.label, row.params, row.status = s.Cases[at].Label, s.Cases[at].Params, string(s.Cases[at].Status)
+		}
+		if err := out.Write(row.fields(s)); err != nil {
+			return err
+		}
+	}
+	if v := s.Run.DeviceWriteBytes; v != nil {
+		row := csvRow{kind: results.Write, metric: "run.device_write_bytes", median: csvInt(*v), why: v.Why()}
+		if err := out.Write(row.fields(s)); err != nil {
+			return err
 		}
 	}
 	out.Flush()

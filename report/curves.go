@@ -8,6 +8,7 @@ import (
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+	"gonum.org/v1/plot/vg/recorder"
 )
 
 // point is a place on a curve with the interval of its Y; NaN where there is none. Marked points get the case's
@@ -25,7 +26,13 @@ type curve struct {
 	Ring   float64 // X of a point that is ringed: where a path starts to pay; 0 for none
 }
 
-// curveBody draws curves, each labelled at its end, over a logarithmic Y axis.
+// mark is an X at which a vertical line stands, and what it means.
+type mark struct {
+	X    float64
+	Note string
+}
+
+// curveBody draws curves, each labelled at its end, over a logarithmic Y axis, or over a linear one from 0.
 type curveBody struct {
 	Curves []curve
 	XLabel string
@@ -41,6 +48,13 @@ type curveBody struct {
 	Whiskers bool    // intervals are whiskers, not bands
 	Shades   []shade // ranges of X
 	Like     []curve // drawn elsewhere, over the same axes
+	Linear   bool    // the Y axis is linear and begins at 0
+	Marks    []mark  // like Line and Note, in rows where notes would meet
+	MarkRows int     // of notes that there is room for
+	Times    bool    // many points: thin lines, and dots from a curve's end to its label, since it may end long before the axis does
+	// What the labels at the ends and the Y axis take at least: panels under each other have the same, so that their X axes meet.
+	Room, Left vg.Length
+	Span       [2]float64 // of the X axis, where it is given
 }
 
 // shade is a range of X in the colour of what it is about.
@@ -82,14 +96,21 @@ func (b curveBody) plot(c draw.Canvas) (*plot.Plot, draw.Canvas) {
 	if b.Note != "" {
 		top += 13
 	}
-	inner := xLabel(draw.Crop(c, 0, -(room+18), 0, -top), b.XLabel)
+	top += noteRow * vg.Length(b.MarkRows)
+	room = max(room, b.Room)
+	inner := draw.Crop(c, 0, -(room + 18), 0, -top)
+	if b.XLabel != "" {
+		inner = xLabel(inner, b.XLabel)
+	}
 	p := plot.New()
 	p.BackgroundColor = nil
 	styleAxis(&p.X)
 	styleAxis(&p.Y)
 	p.X.Tick.Marker = b.XTicks
 	p.X.Padding, p.Y.Padding = 4, 4-b.aside(0)
-	p.Y.Scale = plot.LogScale{}
+	if !b.Linear {
+		p.Y.Scale = plot.LogScale{}
+	}
 	if b.XLog {
 		p.X.Scale = plot.LogScale{}
 	}
@@ -97,10 +118,42 @@ func (b curveBody) plot(c draw.Canvas) (*plot.Plot, draw.Canvas) {
 	p.X.Tick.Marker = roomy(p.X, inner.Max.X-inner.Min.X-36)
 	p.Y.Tick.Marker = b.YTicks(int((inner.Max.Y - inner.Min.Y) / 22))
 	p.Add(horizontalGrid{}, curvePlotter{b})
+	if own := p.DataCanvas(inner).Min.X - inner.Min.X; b.Left > own {
+		inner.Min.X += b.Left - own
+	}
 	p.Draw(inner)
 	data := p.DataCanvas(inner)
+	b.notes(c, data, p)
 	b.label(c, data, p, labels)
 	return p, data
+}
+
+// yWidth is what the Y axis takes of a canvas.
+func (b curveBody) yWidth(c draw.Canvas) vg.Length {
+	_, data := b.plot(draw.NewCanvas(&recorder.Canvas{}, c.Max.X-c.Min.X, c.Max.Y-c.Min.Y))
+	return data.Min.X
+}
+
+const noteRow vg.Length = 12
+
+// notes writes what the marks mean above the data, each in the lowest row in which it meets no other.
+func (b curveBody) notes(c, data draw.Canvas, p *plot.Plot) {
+	trX, _ := p.Transforms(&data)
+	s := textStyle(textSize-0.5, muted, false, draw.XCenter, draw.YBottom)
+	ends := make([]vg.Length, max(1, b.MarkRows)) // of the rows, from left to right
+	for i := range ends {
+		ends[i] = vg.Length(math.Inf(-1))
+	}
+	for _, m := range b.Marks {
+		x, half := trX(m.X), s.Width(m.Note)/2
+		if b.MarkRows == 0 || m.Note == "" {
+			continue
+		}
+		mid := min(max(x, c.Min.X+half), c.Max.X-half)
+		row := max(0, slices.IndexFunc(ends, func(end vg.Length) bool { return mid-half > end+4 }))
+		ends[row] = mid + half
+		c.FillText(s, vg.Point{X: mid, Y: data.Max.Y + 3 + noteRow*vg.Length(row)}, m.Note)
+	}
 }
 
 // bounds sets the axes' ranges; every Y is positive by then.
@@ -119,8 +172,15 @@ func (b curveBody) bounds(p *plot.Plot) {
 			}
 		}
 	}
+	if b.Span[1] > b.Span[0] {
+		p.X.Min, p.X.Max = b.Span[0], b.Span[1]
+	}
 	if b.Level > 0 {
 		p.Y.Min, p.Y.Max = min(p.Y.Min, b.Level), max(p.Y.Max, b.Level)
+	}
+	if b.Linear {
+		p.Y.Min, p.Y.Max = 0, max(p.Y.Max*1.04, math.SmallestNonzeroFloat32)
+		return
 	}
 	p.Y.Min, p.Y.Max = p.Y.Min/1.15, p.Y.Max*1.15
 	if p.Y.Max/p.Y.Min < 2.2 { // a log axis over less than a factor of two has hardly a tick
@@ -188,6 +248,10 @@ func (b curvePlotter) Plot(c draw.Canvas, p *plot.Plot) {
 		half := s.Width(b.Note) / 2
 		c.FillText(s, vg.Point{X: min(max(x, c.Min.X+half), c.Max.X-half), Y: c.Max.Y + 3}, b.Note)
 	}
+	for _, m := range b.Marks {
+		x := trX(m.X)
+		c.StrokeLine2(draw.LineStyle{Color: muted, Width: 0.9, Dashes: []vg.Length{3, 3}}, x, c.Min.Y, x, c.Max.Y)
+	}
 	for n, cv := range b.Curves {
 		var line, upper, lower []vg.Point
 		for _, pt := range cv.Points {
@@ -213,7 +277,11 @@ func (b curvePlotter) Plot(c draw.Canvas, p *plot.Plot) {
 		if cv.Look.Color == yellow { // on white paper it needs an edge
 			c.StrokeLines(draw.LineStyle{Color: muted, Width: 3, Dashes: cv.Look.Texture.dashes()}, line)
 		}
-		c.StrokeLines(draw.LineStyle{Color: cv.Look.Color, Width: 1.8, Dashes: cv.Look.Texture.dashes()}, line)
+		width := vg.Length(1.8)
+		if b.Times {
+			width = 1.1
+		}
+		c.StrokeLines(draw.LineStyle{Color: cv.Look.Color, Width: width, Dashes: cv.Look.Texture.dashes()}, line)
 		for i, at := range line {
 			if cv.Points[i].Mark || len(line) == 1 {
 				c.DrawGlyphNoClip(draw.GlyphStyle{Color: cv.Look.Color, Radius: 2.8, Shape: cv.Look.Marker}, at)
@@ -268,7 +336,11 @@ func (b curveBody) label(c, data draw.Canvas, p *plot.Plot, labels [][]string) {
 		cv := b.Curves[pl.curve]
 		last := cv.Points[len(cv.Points)-1]
 		from := vg.Point{X: trX(last.X) + 2 + b.aside(pl.curve), Y: pl.want}
-		c.StrokeLines(draw.LineStyle{Color: cv.Look.Color, Width: 0.9}, []vg.Point{from, {X: max(from.X, data.Max.X+3), Y: pl.want}, {X: x - 3, Y: pl.y}})
+		leader := draw.LineStyle{Color: cv.Look.Color, Width: 0.9}
+		if b.Times {
+			leader.Dashes = []vg.Length{1, 2.5}
+		}
+		c.StrokeLines(leader, []vg.Point{from, {X: max(from.X, data.Max.X+3), Y: pl.want}, {X: x - 3, Y: pl.y}})
 		for i, l := range labels[pl.curve] {
 			y := pl.y + pl.h/2 - step*(vg.Length(i)+0.5)
 			c.FillText(s, vg.Point{X: x, Y: y}, l)

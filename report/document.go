@@ -204,8 +204,26 @@ func newDocument(s *results.Summary) document {
 		d.Results = append(d.Results, resultTable(g))
 		d.Evidence = append(d.Evidence, evidenceTables(g)...)
 	}
+	for _, of := range []struct {
+		table func(*results.Summary) (table, bool)
+		gist  bool // the findings have it
+	}{{memoryTable, true}, {regimeTable, false}, {deviceTable, true}, {modelledTable, false}} {
+		switch t, ok := of.table(s); {
+		case !ok:
+		case of.gist && len(t.Rows) > mostRows:
+			d.Evidence = append(d.Evidence, t)
+		default:
+			d.Results = append(d.Results, t)
+		}
+	}
+	if t, ok := steadyTable(s); ok {
+		d.Evidence = append(d.Evidence, t)
+	}
 	return d
 }
+
+// mostRows is how long a table beside the results themselves can be and still be read on a terminal.
+const mostRows = 12
 
 // peerName names the receivers' machine in one line.
 func peerName(h host.Host) string {
@@ -296,7 +314,7 @@ func (t *table) cell(g group, c *results.CaseSummary, col measureColumn) cell {
 	case col.latency != "":
 		l, timed := c.LatencyNS[col.latency]
 		if !timed {
-			return t.note("this case has no " + map[string]string{"op": "operations", "sync": "syncs", "fetch": "fetches"}[col.latency] + " to time")
+			return t.note("this case has no " + map[string]string{"op": "operations", "sync": "syncs", "fetch": "fetches", "commit": "commits"}[col.latency] + " to time")
 		}
 		v := percentile(l, col.percentile)
 		n, ok := v.Get()
@@ -411,14 +429,23 @@ func resultColumns(g group) []measureColumn {
 	case g.Kind == results.Write:
 		rate := rateUnitFor(min(least(g, results.MetricAccepted), least(g, results.MetricDurable)), max(greatest(g, results.MetricAccepted), greatest(g, results.MetricDurable)))
 		add(results.MetricIOPS, "writes", unit{"per s", 1}, 7)
+		add(results.MetricOfferedWrites, "offered", unit{"per s", 1}, 3)
 		add(results.MetricAccepted, "accepted", rate, 0)
 		spread(results.MetricAccepted, 5)
 		ratio(results.MetricAccepted, 0)
 		add(results.MetricDurable, "durable", rate, 0)
 		spread(results.MetricDurable, 5)
 		ratio(results.MetricDurable, 1)
-		latency("op", "p50", "write p50", 8)
-		latency("op", "p99", "write p99", 8)
+		// Where a writer waits for each commit, or the rate is given, how long that takes is what tells.
+		ofWrites := 8
+		if slices.ContainsFunc(g.measured(), func(c *results.CaseSummary) bool { return c.Params.RatePerSecond > 0 }) {
+			ofWrites = 2
+		}
+		evidence("in memory", "of data", 3, formatShare, inMemory, func(float64) bool { return true })
+		latency("commit", "p50", "commit p50", 2)
+		latency("commit", "p99", "commit p99", 2)
+		latency("op", "p50", "write p50", ofWrites)
+		latency("op", "p99", "write p99", ofWrites)
 		latency("sync", "p50", "sync p50", 9)
 		latency("sync", "p99", "sync p99", 9)
 		add(results.MetricWriterCPU, "writer CPU", perKiB, 4)
@@ -464,6 +491,18 @@ func resultColumns(g group) []measureColumn {
 		network()
 	}
 	return append(out, measureColumn{column: column{Head: "limited by", Spare: 7}, limit: true})
+}
+
+// inMemory is what part of a write's data was only in memory when the last write had returned.
+func inMemory(c *results.CaseSummary) measured.Float {
+	m, ok := c.Metrics[results.MetricInMemory]
+	switch {
+	case !ok:
+		return measured.Unavailable[float64]("not recorded")
+	case m.Why() != "":
+		return measured.Unavailable[float64]("%s", m.Why())
+	}
+	return measured.Known(m.Median)
 }
 
 // sentAgain is how many segments a case's sender had to send again in a trial.
@@ -746,6 +785,8 @@ func machine(s *results.Summary) []facts {
 	if d.InMemory {
 		disk.Items = append(disk.Items, fact{"In memory", "this filesystem has no disk"})
 	}
+	disk.Items = append(disk.Items, wearFacts(s)...)
+	cpu.Items = append(cpu.Items, copyFacts(s.MemoryCopy)...)
 	out := []facts{system, cpu, disk}
 	for _, f := range []facts{{"Network", nicFacts(h)}, {"The receivers' machine", peerFacts(s)}, {"Links", linkFacts(s)}} {
 		if len(f.Items) > 0 {

@@ -361,6 +361,22 @@ func series(f figure) string {
 		for _, l := range body.Lanes {
 			fmt.Fprintf(&b, "  lane %q: %s to %s, from %s\n", l.Text, number(l.Shade.Low), number(l.Shade.High), number(l.Pays))
 		}
+	case timeBody:
+		for _, c := range body.Columns {
+			for _, p := range c.Panels {
+				fmt.Fprintf(&b, "  %s, axes %s, %s\n", c.Title, p.XLabel, p.YLabel)
+				for _, m := range p.Marks {
+					fmt.Fprintf(&b, "    %s at %s\n", m.Note, number(m.X))
+				}
+				for _, c := range p.Curves {
+					fmt.Fprintf(&b, "    %s:", c.Label)
+					for _, pt := range c.Points {
+						fmt.Fprintf(&b, " %s %s", number(pt.X), number(pt.Y))
+					}
+					b.WriteString("\n")
+				}
+			}
+		}
 	case ridgeBody:
 		for _, r := range body.Ridges {
 			fmt.Fprintf(&b, "  %s: median %s, p99 %s, from %s:", r.Label, number(r.Median), number(r.P99), number(r.Edges[0]))

@@ -24,6 +24,8 @@ func wordings() []wording {
 		{results.MetricThroughput, true, "moves", "times as many bytes per second", "as", "bytes per second"},
 		{results.MetricAccepted, true, "reaches", "times the accepted rate", "of", "the accepted rate"},
 		{results.MetricDurable, true, "reaches", "times the durable rate", "of", "the durable rate"},
+		{results.MetricCommitP99, false, "has", "times the 99th percentile of the commit time", "of", "the 99th percentile of the commit time"},
+		{results.MetricWriteP99, false, "has", "times the 99th percentile of the write time", "of", "the 99th percentile of the write time"},
 		{results.MetricFetchP50, false, "has", "times the median fetch time", "of", "the median fetch time"},
 		{results.MetricFetchP99, false, "has", "times the 99th percentile of the fetch time", "of", "the 99th percentile of the fetch time"},
 		{results.MetricRequests, true, "serves", "times as many requests per second", "as", "requests per second"},
@@ -95,8 +97,18 @@ func unshown(p pair, verdict results.Verdict) string {
 }
 
 // unsaid says whether a pair's comparison would repeat another or say nothing of the case: a rate that is accepted and
-// durable at once, the rate of an open loop, which is the one that was offered, or the rate of a link that both filled.
+// durable at once, the rate of an open loop, which is the one that was offered, how long a write takes in a closed loop, which its rate
+// tells, or the rate of a link that both filled.
 func unsaid(p pair, metric string) bool {
+	offered := p.Case.Params.RatePerSecond > 0
+	switch metric {
+	case results.MetricAccepted, results.MetricDurable:
+		if offered {
+			return true
+		}
+	case results.MetricWriteP99:
+		return !offered
+	}
 	return metric == results.MetricAccepted && sameAsDurable(p) || metric == results.MetricRequests && p.Case.Params.Loop == "open" ||
 		isRate(metric) && p.linkBound()
 }
@@ -111,12 +123,28 @@ func findings(s *results.Summary) []string {
 		for _, alike := range alikeSweeps(sweeps) {
 			out = append(out, sweepSentences(alike)...)
 		}
+		along, rest := progressionsOf(g, rest)
+		for _, p := range along {
+			out = append(out, p.sentences()...)
+		}
 		for _, p := range rest {
 			if text := pairSentence(g, p); text != "" {
 				out = append(out, text)
 			}
 		}
 		out = append(out, accounts(g)...)
+		if g.Kind == results.Write {
+			out = append(out, memorySentences(g)...)
+			out = append(out, regimeSentences(s, g)...)
+			out = append(out, deviceSentences(g)...)
+		}
+	}
+	out = append(out, doubtSentences(s)...)
+	out = append(out, modelledSentences(s)...)
+	for _, text := range []string{steadySentence(s), wearSentence(s)} {
+		if text != "" {
+			out = append(out, text)
+		}
 	}
 	return append(out, takenAlong(s)...)
 }
@@ -182,11 +210,11 @@ func pairSentence(g group, p pair) string {
 	return text
 }
 
-// sameAsDurable says whether a pair's accepted and durable rates are one thing, as with O_DSYNC.
+// sameAsDurable says whether a pair's accepted and durable rates are one thing, as where each write is made durable by itself.
 func sameAsDurable(p pair) bool {
 	a, ok := p.find(results.MetricAccepted)
 	d, also := p.find(results.MetricDurable)
-	return ok && also && a.Ratio == d.Ratio && a.Low == d.Low && a.High == d.High
+	return ok && also && (a.Ratio == d.Ratio && a.Low == d.Low && a.High == d.High || alwaysDurable(p.Case.Params) && alwaysDurable(p.Baseline.Params))
 }
 
 // joinClauses joins clauses that hold brackets: ", and " before the last.
@@ -239,7 +267,7 @@ func shortName(g group, p pair, c *results.CaseSummary) string {
 	}
 	for _, d := range dimensions() {
 		if d.of(p.Case.Params) != d.of(p.Baseline.Params) {
-			return d.of(c.Params)
+			return d.words(c.Params)
 		}
 	}
 	return label(c)
@@ -502,6 +530,9 @@ func answer(s *results.Summary) string {
 		}
 	}
 	clauses := a.clauses
+	if text := modelledAnswer(s); text != "" {
+		clauses = append(clauses, text)
+	}
 	if len(a.noisy) > 0 {
 		var parts []string
 		for _, pair := range a.noisy {
@@ -513,15 +544,18 @@ func answer(s *results.Summary) string {
 	if s.Run.Peer != nil {
 		where = "Between these two machines, "
 	}
+	if !slices.ContainsFunc(all, func(g group) bool { return g.Kind != results.Write }) {
+		a.after = memoryAnswer(s) // in a run of transfers too, that is for the findings
+	}
 	switch {
 	case len(clauses) > 0:
-		return where + strings.Join(clauses, "; ") + "."
+		return where + strings.Join(clauses, "; ") + "." + a.after
 	case len(alone) == 0:
 		return "Nothing could be measured, so there is no answer."
 	case len(alone) > 3:
 		return fmt.Sprintf("%s were measured and none could be compared; the table has their numbers.", sentence(plural(len(alone), "case")))
 	}
-	return where + strings.Join(alone, "; ") + "; there was nothing to compare."
+	return where + strings.Join(alone, "; ") + "; there was nothing to compare." + a.after
 }
 
 // answering collects what an answer is made of.
@@ -532,6 +566,10 @@ type answering struct {
 	noise    map[string][]string // what that is
 	accepted bool                // writes that need not be durable have been spoken of
 	durable  bool                // and those that must
+	offered  bool                // and those whose rate is given
+	along    int                 // progressions that have been spoken of
+	patterns map[string]bool     // ways of writing of which it was said how patterns compare
+	after    string              // another sentence
 }
 
 // mainMetric is the rate by which a case is judged first.
@@ -584,11 +622,7 @@ func (a *answering) group(g group, others bool) {
 			judged = results.MetricSenderCPU
 		}
 		if p, of, chosen, ok := mainPair(pairs, judged); ok {
-			remark := ""
-			if of > 2 || of == 2 && chosen == "loss" {
-				remark = fmt.Sprintf(" (the clearest %s of %d comparisons)", chosen, of)
-			}
-			a.pair(g, p, metrics, remark)
+			a.pair(g, p, metrics, clearest(of, chosen))
 		}
 	}
 }
@@ -656,13 +690,7 @@ func (a *answering) pair(g group, p pair, metrics []string, remark string) {
 		case c.Verdict == results.NoDifference:
 			parts = append(parts, fmt.Sprintf("no difference is shown between %s and %s in %s", subject.text, object.text, w.What))
 		case !shown(c.Verdict):
-			pair := subject.text + " and " + object.text
-			if a.noise[pair] == nil {
-				a.noisy = append(a.noisy, pair)
-			}
-			if !slices.Contains(a.noise[pair], w.What) {
-				a.noise[pair] = append(a.noise[pair], w.What)
-			}
+			a.drown(subject.text+" and "+object.text, w.What)
 			continue
 		case claimed:
 			parts = append(parts, w.clause(subject, c, ""))
@@ -685,23 +713,69 @@ func (a *answering) pair(g group, p pair, metrics []string, remark string) {
 	a.clauses = append(a.clauses, strings.Join(append(conditions, text), ", "))
 }
 
-// writes speaks of at most two pairs in all: one whose writes need not be durable, one whose must.
-func (a *answering) writes(g group, pairs []pair) {
-	durable := func(p pair) bool {
-		return p.Case.Params.Sync != "none" && p.Case.Params.Sync != "" || durableMethod(p.Case.Params)
+// drown notes that the run is too noisy to say how a pair differs in something.
+func (a *answering) drown(pair, what string) {
+	if a.noise[pair] == nil {
+		a.noisy = append(a.noisy, pair)
 	}
+	if !slices.Contains(a.noise[pair], what) {
+		a.noise[pair] = append(a.noise[pair], what)
+	}
+}
+
+// writes says how patterns compare; where none do, it speaks of at most two pairs in all: one whose writes need not be durable, one whose
+// must.
+func (a *answering) writes(g group, pairs []pair) {
+	if clauses, ok := a.byPattern(g, pairs); ok {
+		a.clauses = append(a.clauses, clauses...)
+		return
+	}
+	along, pairs := progressionsOf(g, pairs)
+	for _, p := range along {
+		best, metric, remark, ok := p.clearest(results.MetricAccepted, results.MetricDurable, results.MetricWriteP99)
+		if c, _ := best.find(metric); !ok || a.along == 2 || a.along > 0 && !shown(c.Verdict) {
+			continue // where something is shown, what is not can wait for the findings
+		}
+		a.along++
+		a.pair(g, best, []string{metric}, remark)
+	}
+	var passing, lasting, offered []pair
 	for _, p := range pairs {
 		_, accepted := p.find(results.MetricAccepted)
-		_, lasting := p.find(results.MetricDurable)
+		_, durable := p.find(results.MetricDurable)
+		_, timed := p.find(results.MetricWriteP99)
+		must := p.Case.Params.Sync != "none" && p.Case.Params.Sync != "" || durableMethod(p.Case.Params)
 		switch {
-		case accepted && !durable(p) && !a.accepted:
-			a.accepted = true
-			a.pair(g, p, []string{results.MetricAccepted}, "")
-		case lasting && durable(p) && !a.durable:
-			a.durable = true
-			a.pair(g, p, []string{results.MetricDurable}, "")
+		case p.Case.Params.RatePerSecond > 0:
+			if timed {
+				offered = append(offered, p)
+			}
+		case accepted && !must:
+			passing = append(passing, p)
+		case durable && must:
+			lasting = append(lasting, p)
 		}
 	}
+	speak := func(pairs []pair, metric string, spoken *bool) {
+		if *spoken || len(pairs) == 0 {
+			return
+		}
+		if p, of, chosen, ok := mainPair(pairs, metric); ok {
+			*spoken = true
+			a.pair(g, p, []string{metric}, clearest(of, chosen))
+		}
+	}
+	speak(passing, results.MetricAccepted, &a.accepted)
+	speak(lasting, results.MetricDurable, &a.durable)
+	speak(offered, results.MetricWriteP99, &a.offered)
+}
+
+// clearest says of a pair that it was chosen among others.
+func clearest(of int, chosen string) string {
+	if of > 2 || of == 2 && chosen == "loss" {
+		return fmt.Sprintf(" (the clearest %s of %d comparisons)", chosen, of)
+	}
+	return ""
 }
 
 // answer is a sweep's clause.

@@ -33,9 +33,18 @@ func benchUnits() []benchUnit {
 		{results.MetricDeviceWrites, "device-B/B", ""},
 		{results.MetricDeviceSettled, "settled-device-B/B", ""},
 		{results.MetricFlushes, "flushes/s", ""},
+		{results.MetricInMemory, "in-memory/B", ""},
+		{results.MetricDeviceIOs, "device-writes/write", ""},
+		{results.MetricDeviceMerges, "device-merges/write", ""},
+		{results.MetricDeviceFlushes, "device-flushes/write", ""},
+
+		{results.MetricWriteP99, "write-p99-ns", "lower"},
+		{results.MetricCommitP99, "commit-p99-ns", "lower"},
 		{results.MetricWriterCPU, "writer-cpu-ns/KiB", "lower"},
 	}
 }
+
+// Modelled numbers have no place here: benchstat would compare them like measured ones.
 
 // writeGobench writes the Go benchmark format (golang.org/design/14313-benchmark-format): the run as configuration,
 // and one line per counted trial, so that benchstat compares two runs. ns/op is the mean time that one chunk, request
@@ -160,6 +169,17 @@ func benchName(c *results.CaseSummary) string {
 	if p.Depth != 0 {
 		add("depth", strconv.Itoa(p.Depth))
 	}
+	number := func(key string, f float64) {
+		if f != 0 {
+			add(key, strconv.FormatFloat(f, 'f', -1, 64))
+		}
+	}
+	number("randomshare", p.RandomShare)
+	number("stride", float64(p.StrideBlocks))
+	number("theta", p.Theta)
+	number("files", float64(p.Files))
+	number("writers", float64(p.Writers))
+	number("rate", p.RatePerSecond)
 	add("file", size(p.FileBytes))
 	return name
 }

@@ -35,10 +35,15 @@ var (
 type texture int
 
 const (
-	plainTexture texture = iota
-	slashTexture         // dashed
-	backTexture          // dotted
-	crossTexture         // dash and dot
+	plainTexture     texture = iota
+	slashTexture             // dashed
+	backTexture              // dotted
+	crossTexture             // dash and dot
+	levelTexture             // long dashes
+	uprightTexture           // short dashes
+	gridTexture              // a long and two short ones
+	denseTexture             // a dash and two dots
+	denseBackTexture         // dots far apart
 )
 
 // dashes is a texture on a line.
@@ -50,6 +55,16 @@ func (t texture) dashes() []vg.Length {
 		return []vg.Length{1.5, 2.5}
 	case crossTexture:
 		return []vg.Length{7, 2.5, 1.5, 2.5}
+	case levelTexture:
+		return []vg.Length{11, 3}
+	case uprightTexture:
+		return []vg.Length{3, 2}
+	case gridTexture:
+		return []vg.Length{9, 2.5, 3, 2.5, 3, 2.5}
+	case denseTexture:
+		return []vg.Length{6, 2, 1.5, 2, 1.5, 2}
+	case denseBackTexture:
+		return []vg.Length{1.5, 4.5}
 	}
 	return nil
 }
@@ -120,9 +135,10 @@ func markers() []draw.GlyphDrawer {
 	return []draw.GlyphDrawer{draw.CircleGlyph{}, draw.BoxGlyph{}, draw.PyramidGlyph{}, draw.RingGlyph{}, draw.SquareGlyph{}, draw.TriangleGlyph{}, draw.CrossGlyph{}, draw.PlusGlyph{}}
 }
 
-// writeLook is a write's: the pattern chooses the colour, the method the texture, the sync policy the marker.
+// writeLook is a write's for ever: the pattern chooses the colour, the method the texture, the sync policy the marker. The null
+// writer, which follows no pattern, has the colour of the null path.
 func writeLook(p results.Params) look {
-	out := look{Color: purple, Marker: draw.CircleGlyph{}}
+	out := look{Color: purple, Marker: draw.CircleGlyph{}} // many-logs, and patterns that this table does not know
 	switch p.Pattern {
 	case "append":
 		out.Color = green
@@ -130,6 +146,14 @@ func writeLook(p results.Params) look {
 		out.Color = skyBlue
 	case "random":
 		out.Color = vermillion
+	case "append-fallocated":
+		out.Color = blue
+	case "random-append-mix":
+		out.Color = orange
+	case "strided":
+		out.Color = yellow
+	case "zipf":
+		out.Color = ink
 	}
 	switch p.Method {
 	case "direct":
@@ -138,11 +162,27 @@ func writeLook(p results.Params) look {
 		out.Texture = backTexture
 	case "direct-dsync":
 		out.Texture = crossTexture
+	case "mmap":
+		out.Texture = levelTexture
+	case "uring":
+		out.Texture = uprightTexture
+	case "uring-direct":
+		out.Texture = gridTexture
+	case "dontcache":
+		out.Texture = denseTexture
+	case "vectored":
+		out.Texture = denseBackTexture
+	case "null":
+		out.Color = ink
 	}
 	every, isEvery := strings.CutPrefix(p.Sync, "every=")
 	switch {
 	case p.Sync == "end":
 		out.Marker = draw.BoxGlyph{}
+	case p.Sync == "group":
+		out.Marker = draw.SquareGlyph{}
+	case strings.HasPrefix(p.Sync, "interval="):
+		out.Marker = draw.RingGlyph{}
 	case isEvery:
 		n, err := strconv.Atoi(every)
 		out.Marker = draw.PyramidGlyph{}

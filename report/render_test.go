@@ -134,7 +134,8 @@ func TestCSV(t *testing.T) {
 		t.Fatal(err)
 	}
 	const header = "run,scenario,case,kind,label,status,path,chunk_bytes,cache,link,receiver,streams,workload,loop,load_share,pattern,method,sync,sync_call,draw,block_bytes,depth,file_bytes,metric,median,low,high,confidence,trials,unavailable," +
-		"source,link_options,so_sndbuf_bytes,so_rcvbuf_bytes,nodelay,cork,congestion"
+		"source,link_options,so_sndbuf_bytes,so_rcvbuf_bytes,nodelay,cork,congestion," +
+		"random_share,stride_blocks,theta,files,writers,rate_per_second"
 	if got := strings.Join(rows[0], ","); got != header {
 		t.Fatalf("header %s\nwant   %s", got, header)
 	}

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -365,6 +366,8 @@ func (t terminal) fitting(tab table, rows [][]string) (keep []int, left []string
 			keep = append(keep, c)
 		case derived && shown[leader(tab, c)]:
 			left = append(left, col.Head+" of "+tab.Columns[leader(tab, c)].Head)
+		case !derived && slices.ContainsFunc(tab.Columns, func(other column) bool { return other != col && other.Head == col.Head }):
+			left = append(left, col.Head+" "+col.Unit)
 		case !derived:
 			left = append(left, col.Head)
 		}

@@ -42,7 +42,7 @@ type loads struct {
 //   - a process that is busy on more than one CPU, an open loop (limited by the rate that is offered) and the null path
 //     show nothing, and so does everything else.
 func bottleneck(c Case, l loads) (limit string, warnings []string) {
-	if c.isNull() || c.Params.Loop == openLoop {
+	if c.isNull() || c.isOpen() {
 		return LimitNotShown, nil
 	}
 	if c.Kind == Write {

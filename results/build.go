@@ -16,7 +16,7 @@ import (
 const StopCutOff = "cut off"
 
 // Builder makes a summary of a run from its trials, one at a time, while the run goes on or afterwards. Of each trial it
-// keeps only single numbers; the latency histograms are merged, one for each case and name. A Builder is used by one
+// keeps only single numbers, and the timeline of a long write; the latency histograms are merged, one for each case and name. A Builder is used by one
 // goroutine.
 type Builder struct {
 	run      Run
@@ -24,6 +24,7 @@ type Builder struct {
 	byID     map[string]*caseData
 	tool     map[string][]Trial // of PhaseTool, by case
 	blocks   map[int]bool       // in which any case was counted
+	written  int64              // bytes that the trials of writes wrote, counted or not
 	warnings []string
 }
 
@@ -42,7 +43,8 @@ type caseData struct {
 	verified     string
 	settings     map[string][]string // distinct values, in the order of their appearance
 	warnings     []string
-	spared       bool // a search knew enough without it
+	spared       bool       // a search knew enough without it
+	modelled     []Modelled // what mechanical disks would have taken
 }
 
 // point is a counted trial without its histograms and settings, and the metrics that it gave.
@@ -79,6 +81,9 @@ func (b *Builder) Add(t Trial) {
 		return
 	}
 	d, ok := b.byID[t.Case]
+	if ok && d.Kind == Write && !d.isNull() {
+		b.written += t.Bytes
+	}
 	switch {
 	case ok:
 		d.add(t)
@@ -93,6 +98,10 @@ func (b *Builder) Add(t Trial) {
 }
 
 func (d *caseData) add(t Trial) {
+	if t.Phase == PhaseEvidence {
+		d.addEvidence(t)
+		return
+	}
 	if t.Error != "" {
 		at := string(t.Phase)
 		if t.Phase == PhaseCounted {
@@ -121,6 +130,7 @@ func (d *caseData) add(t Trial) {
 		return
 	}
 	d.blocks[t.Block] = true
+	d.addTimeline(&t)
 
 	p := point{Trial: t, values: make([]measured.Float, len(d.metrics))}
 	p.Latency, p.Settings = nil, nil
@@ -196,9 +206,11 @@ func (b *Builder) Summary(end *End, warnings ...string) *Summary {
 			Tool: b.run.Tool, Host: b.run.Host, Peer: b.run.Peer, Links: b.run.Links, Stopped: StopCutOff, Blocks: len(b.blocks),
 			DurationSeconds: measured.Unavailable[float64]("the record has no end"),
 			Precision:       b.run.Scenario.Precision,
+			Precondition:    b.run.Precondition,
 		},
 		Cases:       []CaseSummary{},
 		Comparisons: []Comparison{},
+		Modelled:    b.compareModelled(),
 		Tool:        b.toolCost(),
 		MemoryCopy:  b.memoryCopy(),
 	}
@@ -209,6 +221,11 @@ func (b *Builder) Summary(end *End, warnings ...string) *Summary {
 			s.Run.DurationSeconds = measured.Unavailable[float64]("the clock was set back: the run ended at %v, before it started", end.Ended)
 		}
 	}
+	worn := b.wear(end)
+	if b.writes() {
+		written := b.written
+		s.Run.DeviceWriteBytes, s.Run.PayloadWriteBytes = &worn.written, &written
+	}
 	names := Labels(b.run.Cases)
 	hunts := b.hunts()
 	b.spare(hunts)
@@ -217,6 +234,9 @@ func (b *Builder) Summary(end *End, warnings ...string) *Summary {
 		s.Comparisons = append(s.Comparisons, list...)
 		c := d.summary(b.run.Host)
 		c.Label = names[d.ID]
+		_, reason := d.status()
+		c.OfMemory = d.ofMemory(s.MemoryCopy, reason)
+		c.Steady = d.steady(b.run.Host, worn)
 		c.Warnings = append(c.Warnings, warnings...)
 		s.Cases = append(s.Cases, c)
 	}
@@ -352,6 +372,12 @@ func (d *caseData) summary(machine host.Host) CaseSummary {
 		limit, limitWarnings = bottleneck(d.Case, l)
 	}
 	c.Bottleneck = limit
+	c.Regimes, c.Modelled = d.regimes(machine), d.modelled
+	if t, ok := d.shown(); ok {
+		line := *t.Timeline
+		line.AcceptedNS, line.DurableNS = t.AcceptedNS, t.DurableNS
+		c.Timeline, c.Cliff = &line, t.cliff()
+	}
 	c.Warnings = append(c.Warnings, d.warnings...)
 	if len(d.points) > 0 {
 		c.Warnings = append(c.Warnings, d.valueWarnings(c)...)
@@ -369,6 +395,9 @@ func (d *caseData) latencyNames() []string {
 	}
 	if d.Kind == Write && d.Params.syncs() {
 		names["sync"] = true
+	}
+	if d.Kind == Write && d.Params.commits() {
+		names[commit] = true
 	}
 	for name := range d.latency {
 		names[name] = true

@@ -162,10 +162,12 @@ func TestWriteMetrics(t *testing.T) {
 	c := build(run, blocks(6, func(b int) Trial { return writeTrial(caseAppend, b, 500_000_000) })...).Cases[0]
 	want := map[string]float64{
 		MetricIOPS: 4000, MetricAccepted: 16_384_000, MetricDurable: 8_192_000,
-		MetricDeviceWrites: 1, MetricDeviceSettled: 1.5, MetricFlushes: 4,
-		MetricWriterUser: 12_500, MetricWriterSystem: 12_500, MetricWriterCPU: 25_000, MetricMachineCPU: 125_000,
+		MetricDeviceWrites: 1, MetricDeviceSettled: 1.5, MetricFlushes: 4, MetricInMemory: 0.5,
+		MetricDeviceIOs: 1.5, MetricDeviceMerges: 0.25, MetricDeviceFlushes: 0.002,
+		MetricWriterUser: 12_500, MetricWriterSystem: 12_500, MetricWriterCPU: 25_000, MetricMachineCPU: 125_000, MetricWriteP99: 2000,
 	}
-	wantMetrics(t, c, want, nil)
+	const waitsForNone = "the writer does not wait after each write until it is durable"
+	wantMetrics(t, c, want, map[string]string{MetricCommitP99: waitsForNone})
 	if c.Evidence.BusyShare[disk] != measured.Known(0.8) || c.Evidence.BusyShare[writer] != measured.Known(0.2) {
 		t.Errorf("busy shares %v", c.Evidence.BusyShare)
 	}
@@ -184,9 +186,45 @@ func TestWriteMetrics(t *testing.T) {
 	})...).Cases[0]
 	delete(want, MetricDurable)
 	want[MetricFlushes] = 8
-	wantMetrics(t, c, want, map[string]string{MetricDurable: "nothing is synced"})
+	wantMetrics(t, c, want, map[string]string{MetricDurable: "nothing is synced", MetricCommitP99: waitsForNone})
 	if _, ok := c.LatencyNS["sync"]; ok {
 		t.Error("there is a sync latency without a sync")
+	}
+}
+
+// An open loop of writes has the rate that it was offered, and a CPU time that is mostly a busy wait. Where each write waits for a sync, that wait
+// has percentiles of its own.
+func TestOpenLoopOfWrites(t *testing.T) {
+	open := writeCase(caseAppend, "append")
+	open.Params.Sync, open.Params.RatePerSecond = "group", 250
+	c := build(fixtureRun(open), blocks(6, func(b int) Trial {
+		tr := writeTrial(caseAppend, b, 500_000_000)
+		tr.OfferedPerSecond = measured.Known(250.0)
+		tr.Latency["commit"] = repeat(200, 1023)
+		tr.Sides[writer] = side(0, 0, 500_000_000, 500_000_000, nil)
+		return tr
+	})...).Cases[0]
+	if got := c.Metrics[MetricOfferedWrites].Median; got != 250 {
+		t.Errorf("offered %v", got)
+	}
+	if got := c.Metrics[MetricCommitP99].Median; got != 1023 {
+		t.Errorf("p99 of a commit: %v", got)
+	}
+	if m := c.Metrics[MetricWriterCPU]; !strings.Contains(m.Unavailable, "the writer of an open loop spins") {
+		t.Errorf("the busy wait of an open loop counts as work: %+v", m)
+	}
+	if got := c.LatencyNS["commit"].Count; got != 1200 {
+		t.Errorf("%d commits, want 6 × 200", got)
+	}
+	if c.Bottleneck != LimitNotShown {
+		t.Errorf("bottleneck %q of an open loop", c.Bottleneck)
+	}
+
+	// A queue has no writer that could wait for one write.
+	open.Params.RatePerSecond, open.Params.Sync, open.Params.Depth = 0, "every=1", 4
+	c = build(fixtureRun(open)).Cases[0]
+	if _, has := c.LatencyNS["commit"]; has || c.Metrics[MetricOfferedWrites].Why() != "not recorded" {
+		t.Errorf("a closed loop of a queue has %v, offered %+v", c.LatencyNS, c.Metrics[MetricOfferedWrites])
 	}
 }
 
@@ -198,10 +236,13 @@ func TestNullMovesNoBytes(t *testing.T) {
 		blocks(6, func(b int) Trial { return writeTrial("null writer case", b, 1_000_000_000) })...)...)
 	for i, name := range []string{"the null path moves no bytes", "the null writer writes no bytes"} {
 		for metric, m := range s.Cases[i].Metrics {
-			if metric == MetricIOPS {
+			switch metric {
+			case MetricIOPS:
 				if m.Median != 2000 {
 					t.Errorf("iops %+v", m)
 				}
+				continue
+			case MetricWriteP99, MetricCommitP99: // the tool's own
 				continue
 			}
 			if m.Unavailable != name {
@@ -427,6 +468,9 @@ func TestCompared(t *testing.T) {
 	buffered, dsync := writeCase("c", "append"), writeCase("d", "append")
 	buffered.Params.Sync = "none"
 	dsync.Params.Sync, dsync.Params.Method = "none", "direct-dsync"
+	group, rate := writeCase("h", "append"), writeCase("i", "append")
+	group.Params.Sync, group.Params.Writers = "group", 8
+	rate.Params.Sync, rate.Params.RatePerSecond = "every=1", 1000
 	for name, tc := range map[string]struct {
 		c    Case
 		want string
@@ -434,9 +478,11 @@ func TestCompared(t *testing.T) {
 		"stream":   {streamCase("e", "sendfile"), "throughput_bytes_per_second! sender_cpu_ns_per_kib! receiver_cpu_ns_per_kib machine_cpu_ns_per_kib"},
 		"closed":   {fetchCase, "requests_per_second! fetch_p50_ns! fetch_p99_ns sender_cpu_ns_per_kib"},
 		"open":     {open, "requests_per_second fetch_p50_ns! fetch_p99_ns sender_cpu_ns_per_kib"},
-		"buffered": {buffered, "iops! accepted_bytes_per_second writer_cpu_ns_per_kib device_write_bytes_per_byte"},
-		"sync end": {writeCase("f", "append"), "iops! durable_bytes_per_second! accepted_bytes_per_second writer_cpu_ns_per_kib device_write_bytes_per_byte"},
-		"dsync":    {dsync, "iops! durable_bytes_per_second! accepted_bytes_per_second writer_cpu_ns_per_kib device_write_bytes_per_byte"},
+		"buffered": {buffered, "iops! write_p99_ns accepted_bytes_per_second writer_cpu_ns_per_kib device_write_bytes_per_byte"},
+		"sync end": {writeCase("f", "append"), "iops! durable_bytes_per_second! write_p99_ns accepted_bytes_per_second writer_cpu_ns_per_kib device_write_bytes_per_byte"},
+		"dsync":    {dsync, "iops! durable_bytes_per_second! write_p99_ns accepted_bytes_per_second writer_cpu_ns_per_kib device_write_bytes_per_byte"},
+		"group":    {group, "iops! durable_bytes_per_second! write_p99_ns commit_p99_ns accepted_bytes_per_second writer_cpu_ns_per_kib device_write_bytes_per_byte"},
+		"rate":     {rate, "iops durable_bytes_per_second write_p99_ns! commit_p99_ns accepted_bytes_per_second writer_cpu_ns_per_kib device_write_bytes_per_byte"},
 		"null":     {streamCase("g", "null"), ""},
 	} {
 		var got []string
@@ -482,7 +528,7 @@ func TestCasesThatCannotBeCompared(t *testing.T) {
 			t.Errorf("%s: warnings %q, want %q", s.Cases[i].ID, s.Cases[i].Warnings, want)
 		}
 	}
-	if len(s.Comparisons) != 4 {
+	if len(s.Comparisons) != 5 {
 		t.Errorf("comparisons %+v, want those of the write", s.Comparisons)
 	}
 }

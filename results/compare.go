@@ -23,9 +23,14 @@ func Compared(c Case) []ComparedMetric {
 	case c.isNull():
 		return nil
 	case c.Kind == Write:
-		list := []ComparedMetric{{MetricIOPS, true}}
+		// In an open loop the rates are the offered one, and what tells is how long a write then takes.
+		list := []ComparedMetric{{MetricIOPS, !c.isOpen()}}
 		if c.isDurable() {
-			list = append(list, ComparedMetric{MetricDurable, true})
+			list = append(list, ComparedMetric{MetricDurable, !c.isOpen()})
+		}
+		list = append(list, ComparedMetric{MetricWriteP99, c.isOpen()})
+		if c.Params.commits() {
+			list = append(list, ComparedMetric{Name: MetricCommitP99})
 		}
 		return append(list,
 			ComparedMetric{Name: MetricAccepted},

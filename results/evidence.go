@@ -23,6 +23,8 @@ func (d *caseData) evidence(l loads) Evidence {
 		},
 		DeviceReadBytesPerByte:  l.read,
 		DeviceWriteBytesPerByte: l.written,
+		DeviceQueueLength:       d.medianFloat(func(t Trial) measured.Float { return queueLength(d.Kind, t) }),
+		FlushNS:                 d.flushNS(),
 		ResidentBefore:          d.medianFloat(func(t Trial) measured.Float { return share(t.Before.Resident, t.Before.Pages) }),
 		ResidentAfter:           d.medianFloat(func(t Trial) measured.Float { return share(t.After.Resident, t.After.Pages) }),
 		DirtyBytesBefore:        d.medianInt(func(t Trial) measured.Int { return t.MemFirst.DirtyBytes }),

@@ -105,7 +105,7 @@ func streamTrial(id string, block int, ns int64) Trial {
 		Type: lineTrial, Seq: block + 1, Case: id, Phase: PhaseCounted, Block: block, Started: fixtureStart.Add(time.Duration(block) * time.Second),
 		Bytes: 64 << 20, Operations: 1024, ElapsedNS: known(ns),
 		AcceptedNS: measured.Unavailable[int64]("a transfer"), DurableNS: measured.Unavailable[int64]("a transfer"),
-		OfferedPerSecond: measured.Unavailable[float64]("not an open loop"),
+		OfferedPerSecond: measured.Unavailable[float64]("not an open loop"), InMemoryBytes: measured.Unavailable[int64]("a transfer"),
 		Sides: map[string]Side{
 			"sender":   side(0, ns/10, ns*4/10, ns, map[string]int64{"read": 1024, "write": 1024}),
 			"receiver": side(1, ns/20, ns*4/20, ns, map[string]int64{"recv": 2048}),
@@ -120,21 +120,23 @@ func streamTrial(id string, block int, ns int64) Trial {
 
 func idleDevice() host.DeviceDelta {
 	return host.DeviceDelta{
-		Device: "none0", Reads: known(0), ReadBytes: known(0), Writes: known(0), WriteBytes: known(0), Merges: known(0), Flushes: known(0), FlushNS: known(0), BusyNS: known(0),
+		Device: "none0", Reads: known(0), ReadBytes: known(0), Writes: known(0), WriteBytes: known(0), Merges: known(0), Flushes: known(0), FlushNS: known(0), BusyNS: known(0), QueueNS: known(0),
 	}
 }
 
 // writeTrial writes 1000 blocks of 4 KiB, accepted after half of ns and durable after ns. The device writes each byte
-// once until then and half of them again later, flushes twice in 10 ms, and is busy for four fifths of the time.
+// once until then and half of them again later, flushes twice in 10 ms, and is busy for four fifths of the time, with two requests at a time on
+// average. Of a block and a half for each write, a quarter was merged into others. Half of the bytes were only in memory when they were accepted.
 func writeTrial(id string, block int, ns int64) Trial {
 	t := streamTrial(id, block, ns)
-	t.Bytes, t.Operations = 4096*1000, 1000
+	t.Bytes, t.Operations, t.InMemoryBytes = 4096*1000, 1000, known(4096*500)
 	t.ElapsedNS, t.AcceptedNS, t.DurableNS = measured.Unavailable[int64]("a write"), known(ns/2), known(ns)
 	t.Sides = map[string]Side{"writer": side(0, ns/10, ns/10, ns, map[string]int64{"pwrite64": 1000, "fdatasync": 1})}
 	t.Latency = map[string]Histogram{"op": repeat(1000, 2000), "sync": histogram(5_000_000)}
 	t.Device.WriteBytes, t.Device.Writes, t.Device.Flushes = known(t.Bytes), known(10), known(2)
 	t.Device.FlushNS, t.Device.BusyNS = known(10_000_000), known(ns*8/10)
-	t.Settled.WriteBytes = known(t.Bytes * 3 / 2)
+	t.Device.QueueNS = known(2 * ns)
+	t.Settled.WriteBytes, t.Settled.Writes, t.Settled.Merges = known(t.Bytes*3/2), known(1500), known(250)
 	return t
 }
 

@@ -110,9 +110,28 @@ func writeWords() []labelWord {
 		}},
 		{false, func(p Params) string { return p.SyncCall }},
 		{false, func(p Params) string { return p.Draw }},
+		{false, func(p Params) string { return affix("share ", decimal(p.RandomShare), " at random") }},
+		{false, func(p Params) string { return affix("stride ", decimal(float64(p.StrideBlocks)), "") }},
+		{false, func(p Params) string { return affix("theta ", decimal(p.Theta), "") }},
+		{false, func(p Params) string { return counted(p.Files, "log") }},
 		{false, func(p Params) string { return affix("depth ", strconv.Itoa(p.Depth), "") }},
+		{false, func(p Params) string { return counted(max(1, p.Writers), "writer") }},
+		{false, func(p Params) string {
+			if p.RatePerSecond == 0 {
+				return "closed loop"
+			}
+			return decimal(p.RatePerSecond) + " writes per second"
+		}},
 		{false, func(p Params) string { return affix("", formatBytes(p.FileBytes), " file") }},
 	}
+}
+
+// decimal writes a number as scenarios do, and nothing for 0.
+func decimal(x float64) string {
+	if x == 0 {
+		return ""
+	}
+	return strconv.FormatFloat(x, 'f', -1, 64)
 }
 
 func affix(before, text, after string) string {

@@ -86,10 +86,14 @@ func (m *Metric) UnmarshalJSON(b []byte) error {
 const (
 	null         = "null" // path and method
 	fetch        = "fetch"
+	commit       = "commit"
 	openLoop     = "open"
 	warm         = "warm"
 	cold         = "cold"
 	syncNone     = "none"
+	syncEnd      = "end"
+	syncGroup    = "group"
+	syncEach     = "every=1"
 	methodDsync  = "dsync"
 	methodDirect = "direct"
 	directDsync  = "direct-dsync"
@@ -116,6 +120,12 @@ func (c Case) isDurable() bool {
 
 // syncs says that the sync policy makes sync calls.
 func (p Params) syncs() bool { return p.Sync != "" && p.Sync != syncNone }
+
+// isOpen says that a case's rate is the one that it was offered, not one that it reached: an open loop.
+func (c Case) isOpen() bool { return c.Params.Loop == openLoop || c.Params.RatePerSecond > 0 }
+
+// commits says that a writer waits after each write until that is durable, and that the wait is timed.
+func (p Params) commits() bool { return p.Depth <= 1 && (p.Sync == syncGroup || p.Sync == syncEach) }
 
 // sides names the processes that a case measures.
 func (c Case) sides() []string {
@@ -147,13 +157,17 @@ func (c Case) metrics() []metricOf {
 		}
 		return func(Trial) measured.Float { return measured.Unavailable[float64]("%s", why) }
 	}
-	// spins is for the receiver's CPU time: a busy wait is no work.
+	// spins is for the CPU time of whoever keeps an open loop's schedule: a busy wait is no work.
 	spins := func(side string, of func(Trial) measured.Float) func(Trial) measured.Float {
-		if side != receiver || c.Params.Loop != openLoop {
+		if side == sender || !c.isOpen() {
 			return of
 		}
+		due := "request"
+		if side == writer {
+			due = "write"
+		}
 		return func(Trial) measured.Float {
-			return measured.Unavailable[float64]("the receiver of an open loop spins until the next request is due")
+			return measured.Unavailable[float64]("the %s of an open loop spins before the next %s is due", side, due)
 		}
 	}
 	cpu := func(side, all, user, system string) {
@@ -174,8 +188,13 @@ func (c Case) metrics() []metricOf {
 		add(MetricIOPS, func(t Trial) measured.Float { return perSecond(float64(t.Operations), t.AcceptedNS) })
 		add(MetricAccepted, bytesOf(func(t Trial) measured.Float { return perSecond(float64(t.Bytes), t.AcceptedNS) }))
 		add(MetricDurable, bytesOf(func(t Trial) measured.Float { return perSecond(float64(t.Bytes), t.DurableNS) }))
+		add(MetricInMemory, bytesOf(inMemoryShare))
 		add(MetricDeviceWrites, bytesOf(func(t Trial) measured.Float { return perByte(t.Device.WriteBytes, t.Bytes) }))
 		add(MetricDeviceSettled, bytesOf(func(t Trial) measured.Float { return perByte(t.Settled.WriteBytes, t.Bytes) }))
+		add(MetricDeviceIOs, bytesOf(func(t Trial) measured.Float { return perWrite(t.Settled.Writes, t) }))
+		add(MetricDeviceMerges, bytesOf(func(t Trial) measured.Float { return perWrite(t.Settled.Merges, t) }))
+		// Until durable: the sync by which a trial settles is copylab's, not the case's.
+		add(MetricDeviceFlushes, bytesOf(func(t Trial) measured.Float { return perWrite(t.Device.Flushes, t) }))
 		add(MetricFlushes, bytesOf(func(t Trial) measured.Float {
 			flushes, ok := t.Device.Flushes.Get()
 			if !ok {
@@ -183,6 +202,16 @@ func (c Case) metrics() []metricOf {
 			}
 			return perSecond(float64(flushes), span(Write, t))
 		}))
+		if c.isOpen() {
+			add(MetricOfferedWrites, func(t Trial) measured.Float { return t.OfferedPerSecond })
+		}
+		add(MetricWriteP99, func(t Trial) measured.Float { return asFloat(percentiles(t.Latency["op"]).P99) })
+		add(MetricCommitP99, func(t Trial) measured.Float {
+			if !c.Params.commits() {
+				return measured.Unavailable[float64]("the writer does not wait after each write until it is durable")
+			}
+			return asFloat(percentiles(t.Latency[commit]).P99)
+		})
 		cpu(writer, MetricWriterCPU, MetricWriterUser, MetricWriterSystem)
 		add(MetricMachineCPU, machineCPU)
 		return list

@@ -32,6 +32,16 @@ type Run struct {
 
 	Scenario Scenario `json:"scenario"`
 	Cases    []Case   `json:"cases"` // in the order of the scenario
+
+	// Precondition is what was written to the disk before anything was measured, to bring it out of its fresh state; nil: nothing.
+	Precondition *Precondition `json:"precondition,omitempty"`
+}
+
+// Precondition is how a disk was worn in before a run.
+type Precondition struct {
+	AreaBytes    int64 `json:"area_bytes"`    // of the file that was written over
+	WrittenBytes int64 `json:"written_bytes"` // in all: the area in sequence, and again, then at random
+	DurationNS   int64 `json:"duration_ns"`
 }
 
 // Tool says which build measured.
@@ -116,13 +126,23 @@ type Params struct {
 	// LoadShare is the offered rate of an open loop as a share of the closed-loop rate of the baseline path.
 	LoadShare float64 `json:"load_share,omitempty"`
 
-	Pattern    string `json:"pattern,omitempty"`   // append, overwrite, random
-	Method     string `json:"method,omitempty"`    // buffered, direct, dsync, direct-dsync
-	Sync       string `json:"sync,omitempty"`      // none, end, every=N
-	SyncCall   string `json:"sync_call,omitempty"` // fdatasync, fsync; empty where sync is none
+	Pattern    string `json:"pattern,omitempty"`   // append, overwrite, random, …
+	Method     string `json:"method,omitempty"`    // buffered, direct, dsync, direct-dsync, …
+	Sync       string `json:"sync,omitempty"`      // none, end, every=N, interval=T, group
+	SyncCall   string `json:"sync_call,omitempty"` // fdatasync, fsync, …; empty where sync is none
 	Draw       string `json:"draw,omitempty"`      // random only: permutation, uniform
 	BlockBytes int64  `json:"block_bytes,omitempty"`
-	Depth      int    `json:"depth,omitempty"` // operations in flight
+	Depth      int    `json:"depth,omitempty"` // writes in flight
+	// What one pattern needs and no other has.
+	RandomShare  float64 `json:"random_share,omitempty"`  // random-append-mix: the share that goes to random blocks
+	StrideBlocks int64   `json:"stride_blocks,omitempty"` // strided: the distance of two writes
+	Theta        float64 `json:"theta,omitempty"`         // zipf: how uneven
+	Files        int     `json:"files,omitempty"`         // many-logs: how many
+	Writers      int     `json:"writers,omitempty"`       // threads, where there are several
+	// RatePerSecond is of an open loop of writes, all writers together; 0: a closed loop.
+	RatePerSecond float64 `json:"rate_per_second,omitempty"`
+	// Amount is "file" where a trial writes the whole file once, however long that takes; empty: as much as fills the time.
+	Amount string `json:"amount,omitempty"`
 
 	// FileBytes is the size of the file that is sent or overwritten, or the size to which an append may grow it.
 	FileBytes int64 `json:"file_bytes,omitempty"`
@@ -138,6 +158,8 @@ const (
 	PhaseCalibrate Phase = "calibrate" // how much work fills a trial
 	PhaseWarmup    Phase = "warmup"    // the first block
 	PhaseCounted   Phase = "counted"   // every later block
+	// PhaseEvidence is once more, after the timed trials and with instruments on: what it shows is no time.
+	PhaseEvidence Phase = "evidence"
 )
 
 // Trial is one timed execution of one case in fresh processes: one line of a record.
@@ -172,13 +194,19 @@ type Trial struct {
 	Machine host.MachineDelta `json:"machine"` // the whole machine during the timed span
 	// PeerMachine is the same of the other host; remote link only.
 	PeerMachine *host.MachineDelta `json:"peer_machine,omitempty"`
-	Device      host.DeviceDelta   `json:"device"`             // the disk during the timed span (for writes: until durable)
-	Settled     host.DeviceDelta   `json:"device_settled"`     // the same until everything left dirty had been written back
-	Before      host.Residency     `json:"cache_before"`       // the file's pages right before the timed span
-	After       host.Residency     `json:"cache_after"`        // and right after
-	MemFirst    host.DirtyMemory   `json:"dirty_before"`       // Dirty and Writeback of the machine
-	MemLast     host.DirtyMemory   `json:"dirty_after"`        //
-	Checksum    string             `json:"checksum,omitempty"` // xxh64 of what the receiver got, verify phase and checksum receiver
+	Device      host.DeviceDelta   `json:"device"`         // the disk during the timed span (for writes: until durable)
+	Settled     host.DeviceDelta   `json:"device_settled"` // the same until everything left dirty had been written back
+	Before      host.Residency     `json:"cache_before"`   // the file's pages right before the timed span
+	After       host.Residency     `json:"cache_after"`    // and right after
+	MemFirst    host.DirtyMemory   `json:"dirty_before"`   // Dirty and Writeback of the machine
+	MemLast     host.DirtyMemory   `json:"dirty_after"`    //
+	// InMemoryBytes is how much of the written file was dirty or under write-back when the last write had returned, before any final sync.
+	InMemoryBytes measured.Int `json:"in_memory_bytes"`
+	// Timeline is how a long write went; nil for others.
+	Timeline *Timeline `json:"timeline,omitempty"`
+	// Modelled is what mechanical disks would have taken; PhaseEvidence only.
+	Modelled []Modelled `json:"modelled,omitempty"`
+	Checksum string     `json:"checksum,omitempty"` // xxh64 of what the receiver got, verify phase and checksum receiver
 	// Settings are what the kernel reports of the sockets or the file: buffer sizes, nodelay, alignment.
 	Settings map[string]string `json:"settings,omitempty"`
 	// Disturbed says what else happened on the machine during the trial; the trial still counts.
@@ -247,6 +275,8 @@ type End struct {
 	Reason string    `json:"reason"` // one of the Stop constants
 	Detail string    `json:"detail,omitempty"`
 	Blocks int       `json:"blocks"` // counted ones
+	// Device is what the disk did during the whole run, by whomever: test files, trials, preconditioning.
+	Device *host.DeviceDelta `json:"device,omitempty"`
 }
 
 // Why a run ended.

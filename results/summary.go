@@ -18,8 +18,10 @@ type Summary struct {
 	Crossovers []Crossover `json:"crossovers,omitempty"`
 	// MemoryCopy is how fast this machine copies in memory: the yardstick for writes into the page cache. Only of runs that write.
 	MemoryCopy *MemoryCopy `json:"memory_copy,omitempty"`
-	Tool       ToolCost    `json:"tool_cost"`
-	Warnings   []string    `json:"warnings"` // that concern the run as a whole
+	// Modelled compares the modelled rates of cases with those of their baselines.
+	Modelled []ModelledComparison `json:"modelled_comparisons,omitempty"`
+	Tool     ToolCost             `json:"tool_cost"`
+	Warnings []string             `json:"warnings"` // that concern the run as a whole
 }
 
 // RunSummary says what was run, where and when.
@@ -44,6 +46,11 @@ type RunSummary struct {
 	DurationSeconds measured.Float `json:"duration_seconds"`  // start to end
 	Precision       float64        `json:"precision"`         // that was aimed at, relative half-width
 	PrecisionGot    measured.Float `json:"precision_reached"` // worst of the headline ratios
+	// DeviceWriteBytes is the wear: what was written to the disk during the whole run, by whomever. Only of runs that write.
+	DeviceWriteBytes *measured.Int `json:"device_write_bytes,omitempty"`
+	// PayloadWriteBytes is what all its trials wrote, those that are not counted too. Making test files and preconditioning are not in it.
+	PayloadWriteBytes *int64        `json:"payload_write_bytes,omitempty"`
+	Precondition      *Precondition `json:"precondition,omitempty"`
 }
 
 // CaseStatus says whether a case has numbers.
@@ -78,6 +85,15 @@ type CaseSummary struct {
 	Bottleneck string             `json:"bottleneck"` // a Limit constant
 	Warnings   []string           `json:"warnings"`
 
+	// Of writes. Regimes is what the trials were subject to, from the first write on; Timeline is the trial whose accepted rate is the median one.
+	Regimes  []RegimeSpan `json:"regimes,omitempty"`
+	Timeline *Timeline    `json:"timeline,omitempty"`
+	Cliff    *Cliff       `json:"cliff,omitempty"` // of the Timeline
+	Modelled []Modelled   `json:"modelled,omitempty"`
+	// OfMemory is a write's rates over that of copying in memory outside the cache (MemoryCopy): 1 is as fast as memory.
+	OfMemory *OfMemory `json:"of_memory_copy,omitempty"`
+	Steady   *Steady   `json:"steady_state,omitempty"`
+
 	// Histograms are the merged distributions behind LatencyNS, for charts.
 	Histograms map[string]Histogram `json:"-"`
 }
@@ -104,6 +120,16 @@ const (
 	MetricDeviceWrites  = "device_write_bytes_per_byte"
 	MetricDeviceSettled = "device_write_bytes_per_byte_settled" // after everything was written back
 	MetricFlushes       = "flushes_per_second"
+	MetricOfferedWrites = "offered_writes_per_second" // open loop
+	MetricWriteP99      = "write_p99_ns"              // in an open loop from the intended start
+	MetricCommitP99     = "commit_p99_ns"             // a write with the sync that covers it; group and every=1
+	// MetricInMemory is what part of what was written was dirty or being written back when the last write had returned, before any final sync. A block
+	// that was written over counts once in memory and each time in what was written: below 1 for zipf without any write-back.
+	MetricInMemory = "in_memory_share"
+	// Per write of the program. Requests and merges until everything was written back, flushes until the last sync of the case itself.
+	MetricDeviceIOs     = "device_writes_per_write" // a request that is nothing but a flush is one too: see host.DeviceDelta
+	MetricDeviceMerges  = "device_merges_per_write"
+	MetricDeviceFlushes = "device_flushes_per_write"
 	MetricWriterCPU     = "writer_cpu_ns_per_kib"
 	MetricWriterUser    = "writer_user_ns_per_kib"
 	MetricWriterSystem  = "writer_system_ns_per_kib"
@@ -149,6 +175,10 @@ type Evidence struct {
 	// Device bytes per payload byte, medians, during the timed span.
 	DeviceReadBytesPerByte  measured.Float `json:"device_read_bytes_per_byte"`
 	DeviceWriteBytesPerByte measured.Float `json:"device_write_bytes_per_byte"`
+	// DeviceQueueLength is how many requests the disk had under way on average during the timed span, median; flushes by themselves don't count.
+	DeviceQueueLength measured.Float `json:"device_queue_length"`
+	// FlushNS is how long a flush of the disk's cache took, mean over all counted trials of a write.
+	FlushNS measured.Float `json:"flush_ns"`
 	// ResidentBefore and ResidentAfter are shares of the file's pages in the page cache, medians.
 	ResidentBefore measured.Float `json:"resident_share_before"`
 	ResidentAfter  measured.Float `json:"resident_share_after"`
@@ -233,6 +263,36 @@ type CrossoverPoint struct {
 	Verdict    Verdict `json:"verdict"`
 	Better     string  `json:"better"` // a Better constant
 }
+
+// OfMemory is a write's rates over that of copying in memory.
+type OfMemory struct {
+	Accepted Metric `json:"accepted"`
+	Durable  Metric `json:"durable"`
+}
+
+// Steady says in which state the disk was while a case wrote to it, after the SNIA performance test specification: over a window of rounds, here
+// the last counted blocks, the values stay within a range and don't climb or fall.
+type Steady struct {
+	State  SteadyState `json:"state"`
+	Why    string      `json:"why"`    // in words
+	Metric string      `json:"metric"` // that was looked at
+	// Window is how many blocks; Range is the greatest less the smallest value, and Slope the climb of the best line over the window, both
+	// as shares of the window's mean.
+	Window int            `json:"window_blocks"`
+	Range  measured.Float `json:"range"`
+	Slope  measured.Float `json:"slope"`
+}
+
+// SteadyState is the state of a disk.
+type SteadyState string
+
+// The states.
+const (
+	StateFresh      SteadyState = "fresh"         // level, but too little was written for a used disk to be told from a new one
+	StateTransition SteadyState = "in transition" // not level
+	StateSteady     SteadyState = "steady"
+	StateUnknown    SteadyState = "not shown"
+)
 
 // MemoryCopy is the speed of copying in memory, by one thread on the writer's CPU, each byte counted once, measured in the same run. The
 // working set, source and destination together, is inside the last-level cache or several times as large.

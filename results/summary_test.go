@@ -91,7 +91,7 @@ func TestSummaryKeys(t *testing.T) {
 	}
 	keys("summary", s, "schema", "run", "cases", "comparisons", "memory_copy", "tool_cost", "warnings")
 	r := keys("run", s["run"], "id", "started", "scenario", "title", "question", "effort", "seed", "arguments", "charts", "tool", "host",
-		"stopped", "blocks", "duration_seconds", "precision", "precision_reached")
+		"stopped", "blocks", "duration_seconds", "precision", "precision_reached", "device_write_bytes", "payload_write_bytes")
 	keys("run.tool", r["tool"], "version", "commit")
 	keys("memory_copy", s["memory_copy"], "cached_bytes", "cached_bytes_per_second", "uncached_bytes", "uncached_bytes_per_second")
 	keys("tool_cost", s["tool_cost"], "null_path_ns_per_operation", "null_writer_ns_per_operation", "clock_read_ns", "histogram_record_ns")
@@ -108,7 +108,7 @@ func TestSummaryKeys(t *testing.T) {
 	keys("metric", metrics["throughput_bytes_per_second"], "median", "low", "high", "confidence", "values")
 	latency := keys("transfer latency", transfer["latency_ns"], "op")
 	keys("percentiles", latency["op"], "p50", "p90", "p99", "p99_9", "p99_99", "max", "count")
-	evidence := keys("evidence", transfer["evidence"], "sides", "busy_share", "device_read_bytes_per_byte", "device_write_bytes_per_byte",
+	evidence := keys("evidence", transfer["evidence"], "sides", "busy_share", "device_read_bytes_per_byte", "device_write_bytes_per_byte", "device_queue_length", "flush_ns",
 		"resident_share_before", "resident_share_after", "dirty_bytes_before", "dirty_bytes_after", "writeback_bytes_before", "writeback_bytes_after", "verified")
 	keys("busy shares", evidence["busy_share"], "sender", "receiver", "machine", "disk", "link")
 	sides := keys("sides", evidence["sides"], "sender", "receiver")
@@ -123,10 +123,13 @@ func TestSummaryKeys(t *testing.T) {
 			t.Errorf("%s of an unavailable case is %v", name, m)
 		}
 	}
-	write := keys("write", cases[3], slices.Clone(caseKeys)...)
+	write := keys("write", cases[3], append(slices.Clone(caseKeys), "regimes", "of_memory_copy", "steady_state")...)
+	keys("regime", list("regimes", write["regimes"])[0], "regime", "trials", "seconds", "accepted_bytes", "accepted_bytes_per_second")
+	keys("of memory", write["of_memory_copy"], "accepted", "durable")
+	keys("steady state", write["steady_state"], "state", "why", "metric", "window_blocks", "range", "slope")
 	keys("write params", write["params"], "pattern", "method", "sync", "sync_call", "block_bytes", "depth", "file_bytes")
-	keys("write metrics", write["metrics"], "iops", "accepted_bytes_per_second", "durable_bytes_per_second", "device_write_bytes_per_byte",
-		"device_write_bytes_per_byte_settled", "flushes_per_second", "writer_cpu_ns_per_kib", "writer_user_ns_per_kib", "writer_system_ns_per_kib", "machine_cpu_ns_per_kib")
+	keys("write metrics", write["metrics"], "iops", "accepted_bytes_per_second", "durable_bytes_per_second", "in_memory_share", "device_write_bytes_per_byte",
+		"device_write_bytes_per_byte_settled", "device_writes_per_write", "device_merges_per_write", "device_flushes_per_write", "flushes_per_second", "write_p99_ns", "commit_p99_ns", "writer_cpu_ns_per_kib", "writer_user_ns_per_kib", "writer_system_ns_per_kib", "machine_cpu_ns_per_kib")
 	keys("write latency", write["latency_ns"], "op", "sync")
 	keys("comparison", list("comparisons", s["comparisons"])[0], "metric", "baseline", "case", "ratio", "low", "high", "confidence", "pairs", "verdict", "headline", "warnings")
 

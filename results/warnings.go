@@ -21,11 +21,6 @@ const (
 	stealShare = 0.01
 	// coarseShare of the span is what the steps of /proc/stat may be before its readings are called coarse.
 	coarseShare = 0.1
-	// tooFastFlush is less than any medium takes: flash programs a page in some hundred µs. Drives whose cache survives
-	// a power cut do answer faster, but those say that they have no write-back cache.
-	tooFastFlush = 20 * time.Microsecond
-	// flushStepNS is the step in which /proc/diskstats counts the time of flushes.
-	flushStepNS = int64(time.Millisecond)
 )
 
 // valueWarnings are about the values themselves: too few, odd ones, and a level that moved.
@@ -83,19 +78,7 @@ func (d *caseData) conditionWarnings(machine host.Host) []string {
 		}
 	}
 
-	var flushes, flushNS int64
-	for _, p := range d.points {
-		n, ok := p.Device.Flushes.Get()
-		took, timed := p.Device.FlushNS.Get()
-		if ok && timed && n > 0 && took >= 0 && d.Kind == Write {
-			flushes += n
-			flushNS += took + flushStepNS // at most: what the counter may not have shown yet
-		}
-	}
-	if flushes > 0 && machine.Disk.WriteCache == "write back" && flushNS/flushes < int64(tooFastFlush) {
-		out = append(out, fmt.Sprintf("flushes returned in %v on average: too fast to have reached a medium; a virtual disk's host or the drive's own cache may be answering", time.Duration(flushNS/flushes)))
-	}
-	return out
+	return append(out, d.flushWarnings(machine.Disk)...)
 }
 
 func (d *caseData) disturbanceWarnings() []string {

@@ -15,8 +15,7 @@ const minOperations = 8
 
 // amount is how much of a case fills the time at the given rate: bytes a second for a stream, operations a second for
 // everything else. A stream moves whole chunks, the same number on each connection; from a cold cache it reads each byte
-// of the file at most once. A write writes each block of the file at most once, and a policy that syncs every N writes
-// gets a multiple of N.
+// of the file at most once. Writes: see writeAmount.
 func amount(c results.Case, rate float64, time time.Duration) int64 {
 	want := rate * time.Seconds()
 	if !(want >= 1) || math.IsInf(want, 0) {
@@ -25,13 +24,7 @@ func amount(c results.Case, rate float64, time time.Duration) int64 {
 	p := c.Params
 	switch {
 	case c.Kind == results.Write:
-		most := p.FileBytes / p.BlockBytes
-		n := clampOperations(want, most)
-		if every := syncEvery(p.Sync); every > 1 {
-			n = min((n+every-1)/every*every, max(every, most/every*every))
-			n = min(n, most)
-		}
-		return n
+		return writeAmount(p, want, time)
 	case p.Workload == "fetch":
 		most := int64(math.MaxInt64)
 		if p.Cache == "cold" {
@@ -46,6 +39,53 @@ func amount(c results.Case, rate float64, time time.Duration) int64 {
 		most = max(1, p.FileBytes/unit)
 	}
 	return clampOperations(want/float64(unit), most) * unit
+}
+
+// writeAmount is how many blocks a write's trial writes: as many as it wants, or in an open loop as are due in the time; at most as
+// many as fill the file, and those where the scenario says so. Every writer gets a write. Each of several logs gets the same number, and a
+// policy that syncs every N writes of a writer gets a multiple of N for each.
+func writeAmount(p results.Params, want float64, time time.Duration) int64 {
+	most := max(1, jobOf(p).Room())
+	if p.Amount == AmountFile {
+		return most
+	}
+	if p.RatePerSecond > 0 {
+		return clampOperations(p.RatePerSecond*time.Seconds(), most)
+	}
+	writers, logs := int64(writersOf(p)), int64(max(1, p.Files))
+	n := min(max(clampOperations(want, most), writers), most)
+	step := logs
+	if every := syncEvery(p.Sync); every > most/writers {
+		return n
+	} else if every > 1 {
+		step = commonMultiple(logs, every*writers)
+	}
+	return min((n+step-1)/step*step, max(step, most/step*step), most)
+}
+
+// warmUpAmount is how much of a trial's amount the warm-up does: all of it, or a tenth where trials write the whole file, which may
+// take minutes.
+func warmUpAmount(c results.Case, amount int64) int64 {
+	if c.Params.Amount == AmountFile {
+		return min(amount, max(minOperations, amount/10))
+	}
+	return amount
+}
+
+// slowestBytesPerSecond is what a disk is expected to take at least where a trial writes the whole file.
+const slowestBytesPerSecond = 4 * mib
+
+// writeLimit is how long a trial of a write may go on writing. Where it writes the whole file, that is as long as the slowest disk takes;
+// otherwise it is the time that it was meant to take, some times over.
+func writeLimit(c results.Case, amount int64, want time.Duration) time.Duration {
+	if c.Params.Amount != AmountFile {
+		return overlong * want
+	}
+	seconds := float64(amount) * float64(c.Params.BlockBytes) / slowestBytesPerSecond
+	if rate := c.Params.RatePerSecond; rate > 0 {
+		seconds += float64(amount) / rate
+	}
+	return time.Minute + time.Duration(min(seconds, longestBudget.Seconds())*float64(time.Second))
 }
 
 func clampOperations(want float64, most int64) int64 {
@@ -70,10 +110,19 @@ func syncEvery(policy string) int64 {
 }
 
 // verifyFile is the size of the file that a write case writes to and reads back before anything is timed: every byte of
-// it is compared, so it is a small one of its own.
+// it is compared, so it is a small one of its own, though with two blocks for each writer, and more than one for each of many logs.
 func verifyFile(p results.Params) int64 {
 	const size = 4 << 20
-	return min(p.FileBytes, max(minOperations, size/p.BlockBytes)*p.BlockBytes)
+	blocks := max(minOperations, size/p.BlockBytes, 2*int64(writersOf(p)), int64(p.Files)+minOperations)
+	return min(p.FileBytes, blocks*p.BlockBytes)
+}
+
+// verified is what a write is verified as: in a small file, with a stride that it has room for, and without waiting for an open loop.
+func verified(p results.Params) results.Params {
+	p.FileBytes = verifyFile(p)
+	p.StrideBlocks = min(p.StrideBlocks, p.FileBytes/p.BlockBytes/2)
+	p.RatePerSecond = 0
+	return p
 }
 
 // verifyAmount is how much is moved to verify a case: a transfer moves the file once, or as much of it as
@@ -82,7 +131,7 @@ func verifyAmount(c results.Case) int64 {
 	p := c.Params
 	switch {
 	case c.Kind == results.Write:
-		n := min(verifyFile(p)/p.BlockBytes, 256)
+		n := min(verifyFile(p)/p.BlockBytes, max(256, 2*int64(writersOf(p)), int64(p.Files)+minOperations))
 		if every := syncEvery(p.Sync); every > 1 {
 			n = min(max(n, every), verifyFile(p)/p.BlockBytes)
 		}

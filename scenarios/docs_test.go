@@ -65,7 +65,7 @@ func TestDocumentedDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Every key is in force here, at its default.
-	s := parse(t, with("transfer: {workload: fetch}\nwrite: {sync: end}\n"))
+	s := parse(t, with("transfer: {workload: fetch}\nwrite: {sync: end, patterns: ["+strings.Join(patternWords(), ", ")+"]}\n"))
 	var resolved struct {
 		Transfer []map[string]any
 		Write    []map[string]any
@@ -81,6 +81,7 @@ func TestDocumentedDefaults(t *testing.T) {
 	}
 	resolved.Transfer[0]["workload"] = WorkloadStream
 	resolved.Write[0]["sync"] = []any{"none"}
+	resolved.Write[0]["patterns"] = []any{"append", "random"}
 	for _, g := range []struct {
 		heading string
 		keys    []string

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"time"
@@ -27,8 +28,13 @@ type Execution struct {
 	Worker []string
 	Effort Effort
 	Seed   uint64
-	Tool   results.Tool
-	Args   []string
+	// Cleaner is the command that removes from Dir what killed runs left there: copylab's own. It is used where this process had better not wait for
+	// the disk. It may be empty.
+	Cleaner []string
+	Tool    results.Tool
+	Args    []string
+	// Precondition is the size of an area that is written over before anything is measured: see ParsePrecondition. 0: none.
+	Precondition int64
 	// Sink is a session with a sink on another host, for the remote link; nil: there is none.
 	Sink     *sink.Session
 	Progress func(Event)
@@ -66,7 +72,8 @@ func (e *Execution) Run(ctx context.Context, record *results.Writer, started tim
 	if err != nil {
 		return out, err
 	}
-	defer func() { err = errors.Join(err, scratch.Remove()) }()
+	launcher := &worker.Launcher{Command: e.Worker, Run: id}
+	defer func() { err = errors.Join(err, e.tidy(launcher, scratch)) }()
 
 	machine := host.Collect(scratch.Dir)
 	machine.Disk.Folder = e.Dir
@@ -74,12 +81,13 @@ func (e *Execution) Run(ctx context.Context, record *results.Writer, started tim
 		return out, err
 	}
 	processes := &Processes{
-		Launcher: &worker.Launcher{Command: e.Worker, Run: id}, Scratch: scratch, Disk: machine.Disk, Seed: e.Seed,
+		Launcher: launcher, Scratch: scratch, Disk: machine.Disk, Seed: e.Seed,
 		ReceiveBuffer: e.Scenario.ReceiveBuffer, SenderCPU: -1, ReceiverCPU: -1,
 	}
 	if cpus := host.PickCPUs(2); len(cpus) > 0 {
 		processes.SenderCPU, processes.ReceiverCPU = cpus[0], cpus[len(cpus)-1]
 	}
+	processes.Timeline = e.timeline
 	processes.CacheBytes, _ = machine.CPU.LastLevelSize.Get()
 	run := e.run(id, started, machine)
 	processes.MemoryCopy = slices.ContainsFunc(run.Cases, func(c results.Case) bool { return c.Kind == results.Write })
@@ -97,7 +105,16 @@ func (e *Execution) Run(ctx context.Context, record *results.Writer, started tim
 		return out, err
 	}
 	processes.Links, run.Links = up.links, append(run.Links, up.facts...)
+	wear, err := host.OpenCounters(machine.Disk.Device)
+	if err != nil {
+		return out, err
+	}
+	defer func() { err = errors.Join(err, wear.Close()) }()
+	wear.Before()
 	// The checks that can refuse the whole run come before the first byte of the record and of the test files.
+	if run.Precondition, err = e.wearIn(ctx, scratch, machine.Disk, run.Cases); err != nil {
+		return out, err
+	}
 	e.note(fmt.Sprintf("making test files in %s", filepath.Clean(e.Dir)))
 	if err := processes.Prepare(ctx, run.Cases); err != nil && ctx.Err() == nil {
 		return out, err
@@ -107,11 +124,55 @@ func (e *Execution) Run(ctx context.Context, record *results.Writer, started tim
 	}
 	runner := &Runner{
 		Executor: processes, Record: record, Progress: e.Progress, Now: time.Now,
-		Measure: e.Scenario.Measure, Seed: e.Seed, Precision: e.Scenario.Measure.Precision, Reference: e.Scenario.LoadReference,
+		Measure: e.Scenario.Measure, Seed: e.Seed, Precision: e.Scenario.Measure.Precision, Reference: e.Scenario.LoadReference, Modelled: e.Scenario.Modelled,
+	}
+	if run.Precondition != nil { // the budget is for measuring
+		began = began.Add(time.Duration(run.Precondition.DurationNS))
 	}
 	out.End, err = runner.Run(ctx, run, began)
 	out.Failed = runner.Failed()
+	out.End.Device = worn(wear, machine.Disk)
 	return out, errors.Join(err, record.WriteEnd(out.End))
+}
+
+// tidy removes the test files, and tells of workers that could not be ended.
+func (e *Execution) tidy(launcher *worker.Launcher, scratch *Scratch) error {
+	stuck := launcher.Stuck()
+	for _, s := range stuck {
+		e.note(s.Error())
+	}
+	if len(stuck) == 0 {
+		return scratch.Remove()
+	}
+	return e.leaveToCleaner(scratch)
+}
+
+// cleanerPatience is how long the removal of the test files may take on a disk that did not answer before.
+const cleanerPatience = 2 * time.Second
+
+// leaveToCleaner has another process remove the test files. On a disk that does not answer, it would wait inside the kernel, and so would this one:
+// neither Ctrl-C nor the end of the program would get past that. The other one goes on by itself and ends its work when the disk answers.
+func (e *Execution) leaveToCleaner(scratch *Scratch) error {
+	err := scratch.Abandon()
+	if len(e.Cleaner) == 0 {
+		return errors.Join(err, fmt.Errorf("remove test files: left out, since the disk does not answer: %s stays; once it answers, this removes it: copylab clean --dir %s", scratch.Dir, e.Dir))
+	}
+	cleaner := exec.Command(e.Cleaner[0], e.Cleaner[1:]...)
+	if serr := cleaner.Start(); serr != nil {
+		return errors.Join(err, fmt.Errorf("remove test files: start %s: %w: %s stays; this removes it: copylab clean --dir %s", e.Cleaner[0], serr, scratch.Dir, e.Dir))
+	}
+	done := make(chan error, 1)
+	go func() { done <- cleaner.Wait() }()
+	select {
+	case cerr := <-done:
+		if cerr != nil {
+			return errors.Join(err, fmt.Errorf("remove test files: %w: %s stays; this removes it: copylab clean --dir %s", cerr, scratch.Dir, e.Dir))
+		}
+		return err
+	case <-time.After(cleanerPatience):
+		return errors.Join(err, fmt.Errorf("remove test files: the disk does not answer: %s stays until it does; process %d waits for that and then removes it. If it can't, this does: copylab clean --dir %s",
+			scratch.Dir, cleaner.Process.Pid, e.Dir))
+	}
 }
 
 func (e *Execution) note(text string) {
@@ -125,6 +186,14 @@ func (e *Execution) run(id string, started time.Time, machine host.Host) results
 		Type: "run", Schema: results.Schema, ID: id, Started: started.UTC(), Effort: string(e.Effort), Seed: e.Seed, Args: e.Args,
 		Tool: e.Tool, Host: machine, Scenario: e.Scenario.Results(), Cases: e.Scenario.Cases(),
 	}
+}
+
+// longWrite is how long a write's trial must be meant to take to have a timeline: with ten points a second, a shorter one would tell little.
+const longWrite = 2 * time.Second
+
+// timeline tells whether the trials of a write are long.
+func (e *Execution) timeline(c results.Case) bool {
+	return c.Kind == results.Write && !isNull(c) && (e.Scenario.Measure.Time >= longWrite || c.Params.Amount == AmountFile)
 }
 
 // checkAlignment refuses blocks that O_DIRECT would refuse on this disk, before anything is written.

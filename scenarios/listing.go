@@ -18,6 +18,7 @@ type Item struct {
 	ID     string       `json:"id"`
 	Title  string       `json:"title"`
 	Source string       `json:"source,omitempty"` // of a path: file, memory
+	Key    string       `json:"key,omitempty"`    // of a pattern: what a write part gives to it alone
 	Status kernel.State `json:"status"`           // available, unavailable, unknown
 	Reason string       `json:"reason"`           // empty where it is available
 }
@@ -70,8 +71,10 @@ func List(group, dir string) (Listing, error) {
 		}
 	}
 	if want("writes") {
-		for _, p := range namedPatterns() {
-			l.Patterns = append(l.Patterns, item(string(p.ID), p.Title, p.Probe(dir)))
+		for _, p := range diskwrite.Patterns() {
+			i := item(string(p.ID), p.Title, p.Probe(dir))
+			i.Key = keyOf(p.ID)
+			l.Patterns = append(l.Patterns, i)
 		}
 		for _, d := range diskwrite.Draws() {
 			l.Draws = append(l.Draws, item(string(d.ID), d.Title, kernel.Available()))
@@ -80,7 +83,14 @@ func List(group, dir string) (Listing, error) {
 			l.SyncPolicies = append(l.SyncPolicies, item(string(p.ID), p.Title, kernel.Available()))
 		}
 		for _, c := range diskwrite.SyncCalls() {
-			l.SyncCalls = append(l.SyncCalls, item(string(c), string(c)+"(2)", c.Status()))
+			title := string(c) + "(2)"
+			if c == diskwrite.Fullfsync {
+				title = "fcntl(2) with F_FULLFSYNC"
+			}
+			if durable, why := c.Durable(); !durable {
+				title = "not durable: " + why
+			}
+			l.SyncCalls = append(l.SyncCalls, item(string(c), title, c.Status()))
 		}
 	}
 	if want("scenarios") {

@@ -100,11 +100,45 @@ func params(kind results.Kind, p results.Params) []param {
 	if p.SyncCall != "" {
 		list = append(list, param{name: "sync_call", value: p.SyncCall})
 	}
-	if p.Draw != "" {
-		list = append(list, param{name: "draw", value: p.Draw})
+	for _, k := range patternKeys() {
+		if value := patternValue(k.key, p); value != "" {
+			list = append(list, param{name: k.key, value: value})
+		}
 	}
-	return append(list, param{name: "block", value: FormatSize(p.BlockBytes)}, param{name: "file", value: FormatSize(p.FileBytes)},
-		param{name: "depth", value: strconv.Itoa(p.Depth)})
+	return append(list,
+		param{name: "block", value: FormatSize(p.BlockBytes)}, param{name: "file", value: FormatSize(p.FileBytes)}, param{name: "depth", value: strconv.Itoa(p.Depth)},
+		param{"writers", strconv.Itoa(writersOf(p)), writersOf(p) == 1},
+		param{"rate", Rate(p.RatePerSecond).String(), p.RatePerSecond == 0},
+		param{"amount", cmp.Or(p.Amount, AmountTime), cmp.Or(p.Amount, AmountTime) == AmountTime})
+}
+
+// patternValue is the value of a key that only one pattern has, "" where p has another.
+func patternValue(key string, p results.Params) string {
+	switch key {
+	case "draw":
+		return p.Draw
+	case "random_share":
+		return formatDecimal(p.RandomShare)
+	case "stride":
+		return formatDecimal(float64(p.StrideBlocks))
+	case "theta":
+		return formatDecimal(p.Theta)
+	case "files":
+		return formatDecimal(float64(p.Files))
+	}
+	return ""
+}
+
+// writersOf is the number of threads of a write's case.
+func writersOf(p results.Params) int { return max(1, p.Writers) }
+
+// optionalKeys are the parameters that only some cases of a part have.
+func optionalKeys() []string {
+	keys := []string{"sync_call"}
+	for _, k := range patternKeys() {
+		keys = append(keys, k.key)
+	}
+	return keys
 }
 
 // linkOf is a case's link with its options, as scenarios write it.
@@ -187,15 +221,15 @@ func (p Part) size() int {
 	}
 	w := p.Write
 	patterns, syncs := len(w.Patterns), len(w.Syncs)
-	if len(w.Draws) > 0 {
-		patterns += len(w.Draws) - 1
+	for _, variants := range []int{len(w.Draws), len(w.RandomShares), len(w.Strides), len(w.Thetas), len(w.Files)} {
+		patterns += max(variants-1, 0)
 	}
 	if slices.Contains(w.Syncs, string(diskwrite.SyncNone)) {
 		syncs = 1 + (syncs-1)*len(w.SyncCalls)
 	} else {
 		syncs *= len(w.SyncCalls)
 	}
-	for _, k := range []int{patterns, len(w.Methods), syncs, len(w.Blocks), len(w.Depths)} {
+	for _, k := range []int{patterns, len(w.Methods), syncs, len(w.Blocks), len(w.Depths), len(w.Writers), len(w.Rates)} {
 		times(k)
 	}
 	return n
@@ -229,17 +263,29 @@ func (p Part) cases(index int) []results.Case {
 		}
 	}
 	if w := p.Write; w != nil {
-		random := func(q results.Params) bool { return q.Pattern == string(diskwrite.Random) }
+		of := func(id diskwrite.PatternID) func(results.Params) bool {
+			return func(q results.Params) bool { return q.Pattern == string(id) }
+		}
 		synced := func(q results.Params) bool { return q.Sync != string(diskwrite.SyncNone) }
 		points = each(points, w.Patterns, func(q *results.Params, v string) { q.Pattern = v })
 		points = each(points, w.Methods, func(q *results.Params, v string) { q.Method = v })
 		points = each(points, w.Syncs, func(q *results.Params, v string) { q.Sync = v })
 		points = eachIf(points, synced, w.SyncCalls, func(q *results.Params, v string) { q.SyncCall = v })
-		points = eachIf(points, random, w.Draws, func(q *results.Params, v string) { q.Draw = v })
+		points = eachIf(points, of(diskwrite.Random), w.Draws, func(q *results.Params, v string) { q.Draw = v })
+		points = eachIf(points, of(diskwrite.RandomAppendMix), w.RandomShares, func(q *results.Params, v float64) { q.RandomShare = v })
+		points = eachIf(points, of(diskwrite.Strided), w.Strides, func(q *results.Params, v int64) { q.StrideBlocks = v })
+		points = eachIf(points, of(diskwrite.Zipf), w.Thetas, func(q *results.Params, v float64) { q.Theta = v })
+		points = eachIf(points, of(diskwrite.ManyLogs), w.Files, func(q *results.Params, v int) { q.Files = v })
 		points = each(points, w.Blocks, func(q *results.Params, v int64) { q.BlockBytes = v })
 		points = each(points, w.Depths, func(q *results.Params, v int) { q.Depth = v })
+		points = each(points, w.Writers, func(q *results.Params, v int) {
+			if v > 1 {
+				q.Writers = v
+			}
+		})
+		points = each(points, w.Rates, func(q *results.Params, v Rate) { q.RatePerSecond = float64(v) })
 		for i := range points {
-			points[i].FileBytes = w.FileBytes
+			points[i].FileBytes, points[i].Amount = w.FileBytes, unless(AmountTime, w.Amount)
 		}
 	}
 	cases := make([]results.Case, len(points))
@@ -404,6 +450,15 @@ func baselineValue(key string) func(string) (string, error) {
 			return l.String(), err
 		case "sync":
 			return parsePolicy(text)
+		case "random_share":
+			x, err := parseShare(text)
+			return formatDecimal(x), err
+		case "theta":
+			x, err := parseTheta(text)
+			return formatDecimal(x), err
+		case "rate":
+			x, err := parseRate(text)
+			return x.String(), err
 		case "link":
 			return parseLink(text)
 		case "so_sndbuf", "so_rcvbuf":
@@ -424,10 +479,13 @@ func needs(key string) string {
 		return "only a transfer part with workload fetch has it"
 	case "sync_call":
 		return "only a write part with a sync policy other than none has it"
-	case "draw":
-		return "only a write part with the random pattern has it"
-	case "pattern", "method", "sync", "block":
+	case "pattern", "method", "sync", "block", "depth", "writers", "rate":
 		return "only a write part has it"
+	}
+	for _, k := range patternKeys() {
+		if k.key == key {
+			return fmt.Sprintf("only a write part with the %s pattern has it", k.pattern)
+		}
 	}
 	return "only a transfer part has it"
 }
@@ -449,8 +507,8 @@ func valuesOf(cases []results.Case, key string) []string {
 }
 
 // link sets the Baseline of each of a part's cases: the case that has the baseline's values and is otherwise the same.
-// A parameter that only one of the two has (a draw, a sync call) makes no difference between them, so that random writes
-// can be compared with appends; it is an error if that leaves several to choose from.
+// A parameter that only one of the two has (a draw, a number of files, a sync call) makes no difference between them, so that random
+// writes can be compared with appends; it is an error if that leaves several to choose from.
 func link(cases []results.Case, b []given) error {
 	if len(b) == 0 {
 		return nil
@@ -459,8 +517,10 @@ func link(cases []results.Case, b []given) error {
 	for _, g := range b {
 		inBaseline[g.name] = g.value
 	}
-	// The parameters that not every case has.
-	optional := map[string]bool{"draw": true, "sync_call": true}
+	optional := map[string]bool{}
+	for _, key := range optionalKeys() {
+		optional[key] = true
+	}
 	// Candidates by what must be the same and is always there; among those, few differ in the optional ones.
 	candidates := map[string][]int{}
 	own := make([]map[string]string, len(cases))
@@ -524,12 +584,13 @@ func link(cases []results.Case, b []given) error {
 
 // differingKey names an optional parameter in which two cases differ.
 func differingKey(a, b map[string]string) string {
-	for _, key := range []string{"draw", "sync_call"} {
+	keys := optionalKeys()
+	for _, key := range slices.Backward(keys) {
 		if a[key] != b[key] {
 			return key
 		}
 	}
-	return "draw"
+	return keys[0]
 }
 
 // resolved writes the scenario with every value that is in force, in the format's own keys and order.
@@ -563,9 +624,12 @@ func (s *Scenario) resolved() json.RawMessage {
 			b = append(b, field{key, values})
 		}
 	}
+	top = append(top, field{"baseline", b})
+	if len(s.Modelled) > 0 {
+		top = append(top, field{"modelled", modelledWords(s.Modelled)})
+	}
 	m := s.Measure
 	top = append(top,
-		field{"baseline", b},
 		field{"measure", object{
 			{"time", formatDuration(m.Time)},
 			{"blocks", blockRange{m.MinBlocks, m.MaxBlocks}.String()},
@@ -606,7 +670,32 @@ func (p Part) resolved() object {
 	if len(w.Draws) > 0 {
 		o = append(o, field{"draw", w.Draws})
 	}
-	return append(o, field{"block", sizes(w.Blocks)}, field{"file", FormatSize(w.FileBytes)}, field{"depth", w.Depths})
+	if len(w.RandomShares) > 0 {
+		o = append(o, field{"random_share", decimals(w.RandomShares)})
+	}
+	if len(w.Strides) > 0 {
+		o = append(o, field{"stride", w.Strides})
+	}
+	if len(w.Thetas) > 0 {
+		o = append(o, field{"theta", decimals(w.Thetas)})
+	}
+	if len(w.Files) > 0 {
+		o = append(o, field{"files", w.Files})
+	}
+	var rates []string
+	for _, r := range w.Rates {
+		rates = append(rates, r.String())
+	}
+	return append(o, field{"block", sizes(w.Blocks)}, field{"file", FormatSize(w.FileBytes)}, field{"depth", w.Depths},
+		field{"writers", w.Writers}, field{"rate", rates}, field{"amount", w.Amount})
+}
+
+func decimals(list []float64) []string {
+	var words []string
+	for _, x := range list {
+		words = append(words, formatDecimal(x))
+	}
+	return words
 }
 
 func buffers(list []int64) []string {

@@ -361,7 +361,8 @@ func TestLibrary(t *testing.T) {
 					compared++
 				}
 			}
-			if compared == 0 {
+			// The cliff's yardstick is copying in memory, which is no case.
+			if compared == 0 && id != "the-cliff" {
 				t.Errorf("%s compares nothing", id)
 			}
 			if strings.Contains(s.Given, "\t") || !strings.HasPrefix(s.Given, "#") {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -41,6 +42,8 @@ type Processes struct {
 	Sink Sink
 	// SenderCPU and ReceiverCPU are where workers are pinned; -1: nowhere. A writer takes the sender's.
 	SenderCPU, ReceiverCPU int
+	// Timeline tells for which writes a timeline is recorded; nil: for none. It is sampled on the receiver's CPU.
+	Timeline func(results.Case) bool
 
 	sums   map[string][]string      // expected checksums, by what is sent
 	probed map[string]kernel.Status // answers of probes, by what was asked
@@ -97,12 +100,8 @@ func isFresh(p results.Params) bool {
 
 // Prepare checks that there is room and then makes the files that the cases need. Nothing is written if there is not.
 func (p *Processes) Prepare(ctx context.Context, cases []results.Case) error {
-	fixed, growing := files(cases)
-	need := growing
-	for _, size := range fixed {
-		need += size
-	}
-	if err := host.RoomFor(filepath.Dir(p.Scratch.Dir), need); err != nil { // the folder that the user knows
+	fixed, _ := files(cases)
+	if err := host.RoomFor(filepath.Dir(p.Scratch.Dir), roomNeeded(cases)); err != nil { // the folder that the user knows
 		return err
 	}
 	fixed[toolFile] = toolFileBytes
@@ -133,6 +132,7 @@ func (p *Processes) fill(ctx context.Context, name string, size int64) (err erro
 	}
 	defer func() { err = errors.Join(err, kernel.Free(buffer)) }()
 	bytes := rand.NewChaCha8(payloadKey(p.Seed))
+	unsynced := int64(0)
 	for left := size; left > 0; {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -141,14 +141,40 @@ func (p *Processes) fill(ctx context.Context, name string, size int64) (err erro
 		_, _ = bytes.Read(b) // never fails: math/rand/v2
 		n, err := f.Write(b)
 		if err != nil {
-			return fmt.Errorf("fill test file of %d bytes: %w", size, err)
+			return fmt.Errorf("fill test file of %s: %w%s", FormatSize(size), err, remedy(err))
 		}
 		left -= int64(n)
-	}
-	if err := f.Sync(); err != nil {
-		return fmt.Errorf("fill test file of %d bytes: fsync: %w", size, err)
+		// A sync of all at the end could not be stopped, and would take as long as the disk takes for the whole file.
+		if unsynced += int64(n); unsynced >= syncWhileFilling || left == 0 {
+			if err := f.Sync(); err != nil {
+				return fmt.Errorf("fill test file of %s: %w%s", FormatSize(size), err, remedy(err))
+			}
+			unsynced = 0
+		}
 	}
 	return nil
+}
+
+// syncWhileFilling is how many bytes are filled in between two syncs.
+const syncWhileFilling = 64 << 20
+
+// remedy says what to do about an error of the disk under the test files, as the end of a sentence.
+func remedy(err error) string {
+	for _, r := range []struct {
+		errno syscall.Errno
+		text  string
+	}{
+		{syscall.ENOSPC, "free some space, choose smaller files, or a folder on another filesystem with --dir"},
+		{syscall.EDQUOT, "that is a limit of yours, however much is free: remove files of yours, have it raised, or choose smaller files or another folder with --dir"},
+		{syscall.EFBIG, "that is more than the filesystem or ulimit -f allows: choose smaller files"},
+		{syscall.EIO, "the device reported a fault: see the kernel's log (dmesg), and choose a folder on another disk with --dir"},
+		{syscall.EROFS, "the filesystem has become read-only, by hand or since it met a fault: see the kernel's log (dmesg)"},
+	} {
+		if errors.Is(err, r.errno) {
+			return ": " + r.text
+		}
+	}
+	return ""
 }
 
 func payloadKey(seed uint64) (key [32]byte) {
@@ -216,7 +242,8 @@ func (p *Processes) unfitWrite(m diskwrite.Method, q results.Params) string {
 	if err != nil {
 		return err.Error()
 	}
-	job := diskwrite.Job{Pattern: diskwrite.PatternID(q.Pattern), Policy: policy, SyncCall: diskwrite.SyncCall(q.SyncCall), Depth: q.Depth}
+	job := jobOf(q)
+	job.Policy = policy
 	if s := m.Fits(job); s.State == kernel.StateUnavailable {
 		return s.Reason
 	}
@@ -262,11 +289,18 @@ func (p *Processes) unfit(path copypaths.Path, c results.Case) string {
 }
 
 // Execute runs one trial.
-func (p *Processes) Execute(ctx context.Context, w Work) (results.Trial, error) {
+func (p *Processes) Execute(ctx context.Context, w Work) (t results.Trial, err error) {
 	if w.Case.Kind == results.Write {
-		return p.write(ctx, w)
+		t, err = p.write(ctx, w)
+	} else {
+		t, err = p.transfer(ctx, w)
 	}
-	return p.transfer(ctx, w)
+	if err != nil && ctx.Err() == nil {
+		if gone := p.Scratch.Gone(); gone != nil {
+			err = fmt.Errorf("%w: %w", gone, err)
+		}
+	}
+	return t, err
 }
 
 func (p *Processes) transfer(ctx context.Context, w Work) (results.Trial, error) {
@@ -357,7 +391,7 @@ func (p *Processes) transferTrial(w Work, pair worker.Pair) results.Trial {
 		OfferedPerSecond: measured.Unavailable[float64]("not an open loop"),
 		Sides:            map[string]results.Side{"sender": s.Side}, Latency: s.Latency,
 		Machine: s.Machine, Device: s.Device, Settled: noReadings("a transfer writes nothing"), Before: s.Before, After: s.After,
-		MemFirst: s.DirtyFirst, MemLast: s.DirtyLast, Settings: s.Settings,
+		MemFirst: s.DirtyFirst, MemLast: s.DirtyLast, InMemoryBytes: measured.Unavailable[int64]("a transfer"), Settings: s.Settings,
 	}
 	if r := pair.Receiver; r != nil {
 		t.Sides["receiver"] = r.Side
@@ -393,7 +427,7 @@ func (p *Processes) nameDevice(t results.Trial) results.Trial {
 
 func noReadings(why string) host.DeviceDelta {
 	n := measured.Unavailable[int64]("%s", why)
-	return host.DeviceDelta{Reads: n, ReadBytes: n, Writes: n, WriteBytes: n, Merges: n, Flushes: n, FlushNS: n, BusyNS: n}
+	return host.DeviceDelta{Reads: n, ReadBytes: n, Writes: n, WriteBytes: n, Merges: n, Flushes: n, FlushNS: n, BusyNS: n, QueueNS: n}
 }
 
 // compare holds what each stream brought against what an ordinary read of the file gives.
@@ -457,13 +491,21 @@ func fetchedBytes(s worker.Share, fileBytes, chunk int64) (bytes int64) {
 	return bytes
 }
 
+// jobOf is what a write's case asks of package diskwrite, without the policy and what each trial adds.
+func jobOf(p results.Params) diskwrite.Job {
+	return diskwrite.Job{
+		Pattern: diskwrite.PatternID(p.Pattern), Draw: diskwrite.Draw(p.Draw), RandomShare: p.RandomShare, StrideBlocks: p.StrideBlocks, Theta: p.Theta, Files: p.Files,
+		SyncCall: diskwrite.SyncCall(p.SyncCall), BlockBytes: int(p.BlockBytes), FileBytes: p.FileBytes, Depth: p.Depth, Writers: p.Writers, RatePerSecond: p.RatePerSecond,
+	}
+}
+
 func (p *Processes) write(ctx context.Context, w Work) (results.Trial, error) {
 	params := w.Case.Params
 	policy, err := diskwrite.ParsePolicy(params.Sync)
 	if err != nil {
 		return results.Trial{}, err
 	}
-	name, fileBytes := fileName(w.Case), params.FileBytes
+	name := fileName(w.Case)
 	verify := w.Phase == results.PhaseVerify
 	fresh := !isNull(w.Case) && (verify || isFresh(params))
 	if fresh {
@@ -471,43 +513,70 @@ func (p *Processes) write(ctx context.Context, w Work) (results.Trial, error) {
 		name = fmt.Sprintf("%s%d", freshPrefix, p.fresh)
 	}
 	if verify {
-		fileBytes = verifyFile(params)
+		params = verified(params)
 	}
+	job := jobOf(params)
+	job.Policy, job.Operations, job.Seed, job.Limit = policy, w.Amount, w.Seed, w.Limit
 	r, err := p.Launcher.Write(ctx, worker.Write{
 		Method: params.Method, File: p.Scratch.File(name), Payload: p.Seed ^ payloadSeed, CPU: p.SenderCPU,
-		Plan: diskwrite.Job{
-			Pattern: diskwrite.PatternID(params.Pattern), Draw: diskwrite.Draw(params.Draw), Policy: policy, SyncCall: diskwrite.SyncCall(params.SyncCall),
-			BlockBytes: int(params.BlockBytes), FileBytes: fileBytes, Operations: w.Amount, Seed: w.Seed, Limit: w.Limit, Depth: params.Depth,
-		},
+		Plan:   job,
 		Device: p.Disk.Device, Fresh: fresh, Verify: verify,
 		MemoryCopy: p.MemoryCopy && w.Phase == results.PhaseTool, CacheBytes: p.CacheBytes,
+		// The warm-up has one too, so that it is like the trials that count.
+		Timeline: p.Timeline != nil && (w.Phase == results.PhaseWarmup || w.Phase == results.PhaseCounted) && p.Timeline(w.Case), TimelineCPU: p.ReceiverCPU,
+		Modelled: modelledDisks(w.Modelled),
 	})
 	if err != nil {
+		if len(p.Launcher.Stuck()) > 0 {
+			return results.Trial{}, err // who removes a file from a disk that does not answer gets stuck too
+		}
 		// A writer that was killed could not remove its file.
-		return results.Trial{}, errors.Join(err, p.removeFresh(name))
+		return results.Trial{}, errors.Join(err, p.removeFresh(job.Names(name)))
 	}
 	t := results.Trial{
 		Bytes: r.Bytes, Operations: r.Operations, ElapsedNS: measured.Unavailable[int64]("a write"),
 		AcceptedNS: r.AcceptedNS, DurableNS: r.DurableNS, OfferedPerSecond: measured.Unavailable[float64]("not an open loop"),
 		Sides: map[string]results.Side{"writer": r.Side}, Latency: r.Latency,
 		Machine: r.Machine, Device: r.Device, Settled: r.Settled, Before: r.Before, After: r.After,
-		MemFirst: r.DirtyFirst, MemLast: r.DirtyLast, Checksum: r.Checksum, Settings: r.Settings,
+		MemFirst: r.DirtyFirst, MemLast: r.DirtyLast, InMemoryBytes: r.InMemoryBytes, Timeline: r.Timeline, Modelled: r.Modelled, Checksum: r.Checksum, Settings: r.Settings,
 	}
-	t.Disturbed = disturbances(t)
+	if p.Disk.InMemory {
+		t.InMemoryBytes = measured.Unavailable[int64]("the files are in memory (%s): there is no disk for them to reach", p.Disk.Filesystem)
+	}
+	if params.RatePerSecond > 0 {
+		t.OfferedPerSecond = measured.Known(params.RatePerSecond)
+		t.Machine.BusyNS = measured.Unavailable[int64]("the writer of an open loop spins before the next write is due")
+	}
+	judged := t
+	if takesTurns(params) {
+		judged.Sides = nil
+	}
+	t.Disturbed = disturbances(judged)
 	return p.nameDevice(t), nil
+}
+
+// modelledDisks are those of a scenario in the worker's words.
+func modelledDisks(disks []ModelledDisk) (list []worker.ModelledDisk) {
+	for _, d := range disks {
+		list = append(list, worker.ModelledDisk{Drive: d.Drive, Cache: d.Cache})
+	}
+	return list
 }
 
 // freshPrefix begins the names of files that live for one trial.
 const freshPrefix = "fresh-"
 
-func (p *Processes) removeFresh(name string) error {
-	if !strings.HasPrefix(name, freshPrefix) {
-		return nil
+func (p *Processes) removeFresh(names []string) error {
+	var errs []error
+	for _, name := range names {
+		if !strings.HasPrefix(name, freshPrefix) {
+			continue
+		}
+		if err := os.Remove(p.Scratch.File(name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			errs = append(errs, fmt.Errorf("remove test file: %w", err))
+		}
 	}
-	if err := os.Remove(p.Scratch.File(name)); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("remove test file: %w", err)
-	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // What marks a trial as disturbed. A pinned worker loses its CPU now and then to kernel threads that live there, and to
@@ -517,6 +586,13 @@ const (
 	involuntaryPerSecond   = 1000.0
 	involuntaryWorthASight = 50
 )
+
+// takesTurns says that the writer has several threads: those of its writers, or of a queue, for which the kernel has workers in the same process.
+// That they take the CPU from each other is no disturbance.
+func takesTurns(p results.Params) bool {
+	m, ok := diskwrite.FindMethod(p.Method)
+	return p.Writers > 1 || ok && m.Queued
+}
 
 // disturbances says what else happened on the machine during the trial.
 func disturbances(t results.Trial) []string {

@@ -258,7 +258,7 @@ func TestWriteTrials(t *testing.T) {
 		}
 		for _, pattern := range diskwrite.Patterns() {
 			if pattern.Allocated || pattern.Parameter != "" && pattern.ID != diskwrite.Random {
-				continue // no scenario has a word for its parameter, or a file for it, yet
+				continue // see TestWriteOptions
 			}
 			if m.Fits(diskwrite.Job{Pattern: pattern.ID}).State != kernel.StateAvailable {
 				continue
@@ -310,6 +310,92 @@ func TestWriteTrials(t *testing.T) {
 		if left := fresh(); len(left) > 0 {
 			t.Errorf("%s left %v", c.ID, left)
 		}
+	}
+}
+
+// Every pattern can be verified and measured by one writer and by several, and leaves nothing behind; so can every policy, and an open loop.
+func TestWriteOptions(t *testing.T) {
+	p := realProcesses(t)
+	testenv.Require(t, testenv.Disk, !p.Disk.InMemory, "the temporary folder is on a %s", p.Disk.Filesystem)
+	var cases []results.Case
+	add := func(q results.Params) {
+		q.Method, q.BlockBytes, q.Depth = "buffered", 4096, 1
+		if q.FileBytes == 0 {
+			q.FileBytes = 2 << 20
+		}
+		if q.Sync == "" {
+			q.Sync = "none"
+		} else {
+			q.SyncCall = "fdatasync"
+		}
+		cases = append(cases, results.Case{ID: caseID(results.Write, q), Kind: results.Write, Params: q})
+	}
+	for _, writers := range []int{0, 3} {
+		add(results.Params{Pattern: "append-fallocated", Writers: writers})
+		add(results.Params{Pattern: "overwrite", Writers: writers})
+		add(results.Params{Pattern: "random", Draw: "uniform", Writers: writers})
+		add(results.Params{Pattern: "random-append-mix", RandomShare: 0.3, Writers: writers})
+		add(results.Params{Pattern: "strided", StrideBlocks: 16, Writers: writers})
+		add(results.Params{Pattern: "zipf", Theta: 0.99, Writers: writers})
+		add(results.Params{Pattern: "many-logs", Files: 7, Writers: writers})
+		add(results.Params{Pattern: "append", Sync: "group", Writers: writers})
+		add(results.Params{Pattern: "append", Sync: "every=4", Writers: writers})
+		add(results.Params{Pattern: "append", Sync: "interval=5ms", Writers: writers})
+		add(results.Params{Pattern: "append", RatePerSecond: 2000, Writers: writers})
+	}
+	// Larger than the file that they are verified in, and more logs than it would have blocks for.
+	add(results.Params{Pattern: "strided", StrideBlocks: 1500, FileBytes: 16 << 20})
+	add(results.Params{Pattern: "many-logs", Files: 1100, Sync: "end", FileBytes: 16 << 20})
+	p.mustPrepare(t, cases...)
+	for _, c := range cases {
+		if why := p.Availability(c); why != "" {
+			t.Logf("%s: %s", c.ID, why)
+			continue
+		}
+		v := p.mustExecute(t, Work{Case: c, Phase: results.PhaseVerify, Amount: verifyAmount(c)})
+		if v.Checksum == "" || v.Operations != verifyAmount(c) {
+			t.Errorf("%s: verified %q after %d of %d writes", c.ID, v.Checksum, v.Operations, verifyAmount(c))
+		}
+		if _, offered := v.OfferedPerSecond.Get(); offered {
+			t.Errorf("%s is verified in an open loop", c.ID)
+		}
+		const writes = 120
+		trial := p.mustExecute(t, Work{Case: c, Phase: results.PhaseCounted, Amount: writes, Seed: 5})
+		if trial.Operations != writes || trial.Bytes != writes*4096 || trial.Latency["op"].TotalCount() != writes {
+			t.Errorf("%s: %d writes of %d bytes, %d timed", c.ID, trial.Operations, trial.Bytes, trial.Latency["op"].TotalCount())
+		}
+		if commits, has := trial.Latency["commit"]; has != (c.Params.Sync == "group") || has && commits.TotalCount() != writes {
+			t.Errorf("%s: commits %v", c.ID, trial.Latency["commit"])
+		}
+		if rate := c.Params.RatePerSecond; rate > 0 {
+			// The last of 120 writes is due 119 intervals after the first.
+			if took := float64(wantKnown(t, c.ID, trial.AcceptedNS)) / 1e9; wantKnown(t, c.ID, trial.OfferedPerSecond) != rate || took < (writes-1)/rate {
+				t.Errorf("%s: %d writes took %v s, offered %v", c.ID, writes, took, trial.OfferedPerSecond)
+			}
+		} else if _, has := trial.OfferedPerSecond.Get(); has {
+			t.Errorf("%s: a closed loop was offered %v", c.ID, trial.OfferedPerSecond)
+		}
+		if left, err := filepath.Glob(p.Scratch.File(freshPrefix + "*")); err != nil || len(left) > 0 {
+			t.Errorf("%s left %v (%v)", c.ID, left, err)
+		}
+	}
+}
+
+// What a writer that was killed left is removed, and nothing else.
+func TestRemoveFresh(t *testing.T) {
+	p := realProcesses(t)
+	job := jobOf(results.Params{Pattern: "many-logs", Files: 3, BlockBytes: 1, FileBytes: 3})
+	names := append(job.Names(freshPrefix+"1"), job.Names("target-1")...)
+	for _, name := range names[1:] { // the first was not made yet
+		if err := os.WriteFile(p.Scratch.File(name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := p.removeFresh(names); err != nil {
+		t.Error(err)
+	}
+	if got, want := p.files(t), []string{"target-1-0 0", "target-1-1 0", "target-1-2 0"}; !slices.Equal(got, want) {
+		t.Errorf("left are %v, want %v", got, want)
 	}
 }
 

@@ -24,6 +24,8 @@ type Work struct {
 	Limit time.Duration
 	// Seed decides the offsets of random writes in this trial.
 	Seed uint64
+	// Modelled are the mechanical disks on which a write is modelled too; only in the evidence phase.
+	Modelled []ModelledDisk
 }
 
 // Executor executes trials. The one that measures starts fresh processes for each; tests use one that pretends.
@@ -67,6 +69,8 @@ type Runner struct {
 	Reference func(results.Case) results.Case
 	// Precision is the relative half-width of a ratio's interval at which the run stops.
 	Precision float64
+	// Modelled are the mechanical disks on which the writes are modelled, by one more trial of each when all is measured; nil: none.
+	Modelled []ModelledDisk
 
 	builder *results.Builder
 	began   time.Time
@@ -108,6 +112,9 @@ func (r *Runner) Run(ctx context.Context, run results.Run, began time.Time) (res
 		r.search = newBisection(run, r.Measure)
 	}
 	reason, err := r.measure(ctx)
+	if err == nil {
+		err = r.evidence(ctx)
+	}
 	end := results.End{Type: "end", Ended: r.Now().UTC(), Reason: reason, Blocks: r.blocks}
 	switch {
 	case ctx.Err() != nil:
@@ -223,8 +230,11 @@ func (r *Runner) tool(ctx context.Context) error {
 }
 
 func nullAmount(c results.Case) int64 {
-	if c.Kind == results.Transfer && c.Params.Workload != "fetch" {
+	switch {
+	case c.Kind == results.Transfer && c.Params.Workload != "fetch":
 		return nullOperations * c.Params.ChunkBytes
+	case c.Kind == results.Write && isFresh(c.Params): // as much as would fit into the file
+		return min(nullOperations, c.Params.FileBytes/c.Params.BlockBytes)
 	}
 	return nullOperations
 }
@@ -294,14 +304,40 @@ func (r *Runner) warmUp(ctx context.Context, cases []results.Case) error {
 	return r.block(ctx, cases, results.PhaseWarmup, 0)
 }
 
+// evidence runs each write that was measured once more, with instruments on, in the scenario's order: as much as its counted trials do, and
+// all with the offsets of the first block. It is no part of what is measured: it comes on top of the budget, and what fails there is recorded and warned
+// of, and takes nothing from the case.
+func (r *Runner) evidence(ctx context.Context) error {
+	if len(r.Modelled) == 0 {
+		return nil
+	}
+	cases := slices.DeleteFunc(slices.Clone(r.live), func(c results.Case) bool {
+		return c.Kind != results.Write || isNull(c) || !r.ready[c.ID]
+	})
+	for i, c := range cases {
+		a := r.work[c.ID]
+		if _, err := r.trial(ctx, Work{
+			Case: c, Phase: results.PhaseEvidence, Amount: a.amount, Rate: a.rate, Limit: writeLimit(c, a.amount, r.Measure.Time), Seed: trialSeed(r.Seed, 1),
+			Modelled: r.Modelled,
+		}, i+1, len(cases)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // block runs each of the cases once, in the block's random order.
 func (r *Runner) block(ctx context.Context, cases []results.Case, phase results.Phase, number int) error {
 	began := r.Now()
 	for i, at := range Order(r.Seed, number, len(cases)) {
 		c := cases[at]
 		a := r.work[c.ID]
+		amount := a.amount
+		if phase == results.PhaseWarmup {
+			amount = warmUpAmount(c, amount)
+		}
 		t, err := r.trial(ctx, Work{
-			Case: c, Phase: phase, Block: number, Amount: a.amount, Rate: a.rate, Limit: overlong * r.Measure.Time, Seed: trialSeed(r.Seed, number),
+			Case: c, Phase: phase, Block: number, Amount: amount, Rate: a.rate, Limit: writeLimit(c, amount, r.Measure.Time), Seed: trialSeed(r.Seed, number),
 		}, i+1, len(cases))
 		if err != nil {
 			return err
@@ -333,8 +369,12 @@ func (r *Runner) trial(ctx context.Context, w Work, step, steps int) (results.Tr
 	}
 	r.report(Event{Phase: w.Phase, Case: w.Case, Block: w.Block, Step: step, Steps: steps})
 	started := r.Now().UTC()
-	limit := trialLimit(r.Measure.Time)
-	limited, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not done after %v, when %v was expected: the trial was ended (is the disk or the machine overloaded, or a socket buffer very small?)", limit, r.Measure.Time))
+	limit, expected := trialLimit(r.Measure.Time), r.Measure.Time
+	if w.Case.Params.Amount == AmountFile {
+		expected = writeLimit(w.Case, w.Amount, expected)
+		limit = max(limit, 2*expected) // writing back what is left may take as long again
+	}
+	limited, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not done after %v, when %v was expected: the trial was ended (is the disk or the machine overloaded, or a socket buffer very small?)", limit, expected))
 	t, err := r.Executor.Execute(limited, w)
 	cancel()
 	if ctx.Err() != nil {
@@ -344,8 +384,10 @@ func (r *Runner) trial(ctx context.Context, w Work, step, steps int) (results.Tr
 	t.Type, t.Seq, t.Case, t.Phase, t.Block, t.Started = "trial", r.seq, w.Case.ID, w.Phase, w.Block, started
 	if err != nil {
 		t.Error = err.Error()
-		r.failed++
-		if w.Phase != results.PhaseTool {
+		if w.Phase != results.PhaseEvidence {
+			r.failed++
+		}
+		if w.Phase != results.PhaseTool && w.Phase != results.PhaseEvidence {
 			r.drop(w.Case.ID)
 		}
 		r.report(Event{Phase: w.Phase, Case: w.Case, Block: w.Block, Step: step, Steps: steps, Failed: err})
@@ -471,6 +513,9 @@ func (r *Runner) report(e Event) {
 		e.Blocks = 0
 	}
 	e.Elapsed, e.Left = r.Now().Sub(r.began), r.left()
+	if e.Phase == results.PhaseEvidence {
+		e.Left = time.Duration(e.Steps-e.Step+1) * r.pace
+	}
 	if r.blocks > 1 {
 		for _, c := range r.builder.Comparisons() {
 			if c.Headline && (r.search == nil || r.search.asks(c)) {

@@ -117,7 +117,7 @@ measure: {time: 200ms, blocks: 5..40, budget: 60s}
 func runForTest(t *testing.T, ctx context.Context, s *Scenario, p *pretender, record Recorder, progress func(Event)) (*Runner, results.End, error) {
 	t.Helper()
 	run := results.Run{Scenario: s.Results(), Cases: s.Cases(), Seed: 7}
-	r := &Runner{Executor: p, Record: record, Now: p.Now, Measure: s.Measure, Seed: 7, Precision: s.Measure.Precision, Reference: s.LoadReference, Progress: progress}
+	r := &Runner{Executor: p, Record: record, Now: p.Now, Measure: s.Measure, Seed: 7, Precision: s.Measure.Precision, Reference: s.LoadReference, Modelled: s.Modelled, Progress: progress}
 	end, err := r.Run(ctx, run, p.now)
 	return r, end, err
 }
@@ -405,5 +405,127 @@ func TestOneSlowTrial(t *testing.T) {
 	}
 	if got > usual/5 {
 		t.Errorf("%d bytes a trial on a machine that has become ten times slower", got)
+	}
+}
+
+const modelledWrites = `
+transfer: {paths: [read-write], file: 64MiB}
+write: {patterns: [append, random], methods: [buffered, dsync, "null"], file: 64MiB}
+baseline: {pattern: append, method: buffered}
+modelled: [7200rpm cache=off, hp97560 cache=on]
+measure: {time: 200ms, blocks: 5..8, budget: 60s}
+`
+
+// When all is measured, each write is done once more, as much as its counted trials did, for the modelled disks; the rest is not.
+func TestRunnerEvidence(t *testing.T) {
+	s := parseForTest(t, modelledWrites)
+	p := newPretender(0.01)
+	record := &tape{}
+	var events []Event
+	r, end, err := runForTest(t, t.Context(), s, p, record, func(e Event) { events = append(events, e) })
+	if err != nil || end.Reason == results.StopFailed || r.Failed() != 0 {
+		t.Fatalf("got %+v, %v, %d failed", end, err, r.Failed())
+	}
+	amounts, seeds := map[string]int64{}, map[uint64]bool{}
+	var evidence []string
+	for _, w := range p.works {
+		switch w.Phase {
+		case results.PhaseCounted:
+			if len(evidence) > 0 {
+				t.Errorf("%s was measured after the trials for evidence", w.Case.ID)
+			}
+			amounts[w.Case.ID] = w.Amount
+		case results.PhaseEvidence:
+			evidence = append(evidence, w.Case.ID)
+			seeds[w.Seed] = true
+			if w.Case.Kind != results.Write || isNull(w.Case) || !slices.Equal(w.Modelled, s.Modelled) || w.Amount != amounts[w.Case.ID] || w.Limit <= 0 {
+				t.Errorf("%+v; the counted trials did %d", w, amounts[w.Case.ID])
+			}
+		default:
+			if w.Modelled != nil {
+				t.Errorf("%s of %s is modelled", w.Phase, w.Case.ID)
+			}
+		}
+		if w.Phase != results.PhaseEvidence && w.Modelled != nil {
+			t.Errorf("a trial of phase %s is modelled", w.Phase)
+		}
+	}
+	if len(evidence) != 4 || len(seeds) != 1 {
+		t.Errorf("%d trials for evidence with %d seeds, want 4 with the same offsets: %q", len(evidence), len(seeds), evidence)
+	}
+	if last := record.trials[len(record.trials)-1]; last.Phase != results.PhaseEvidence || last.Seq != len(record.trials) {
+		t.Errorf("the last trial is %+v", last)
+	}
+	last := events[len(events)-1]
+	if last.Phase != results.PhaseEvidence || last.Step != 4 || last.Steps != 4 || last.Left < 0 {
+		t.Errorf("the last event is %+v", last)
+	}
+	if end.Blocks < 5 {
+		t.Errorf("%d blocks", end.Blocks)
+	}
+}
+
+// Without modelled disks there are no such trials.
+func TestRunnerWithoutEvidence(t *testing.T) {
+	p := newPretender(0.01)
+	if _, _, err := runForTest(t, t.Context(), parseForTest(t, twoPaths), p, &tape{}, nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range p.works {
+		if w.Phase == results.PhaseEvidence {
+			t.Fatalf("%s was done for evidence that nobody asked for", w.Case.ID)
+		}
+	}
+}
+
+// A trial for evidence that fails is in the record, and takes neither the other trials nor the run's success with it.
+func TestRunnerEvidenceFails(t *testing.T) {
+	p := newPretender(0.01)
+	p.fail = func(w Work) error {
+		if w.Phase == results.PhaseEvidence && w.Case.Params.Method == "buffered" {
+			return errors.New("no space left on device")
+		}
+		return nil
+	}
+	record := &tape{}
+	r, end, err := runForTest(t, t.Context(), parseForTest(t, modelledWrites), p, record, nil)
+	if err != nil || end.Reason == results.StopFailed || r.Failed() != 0 {
+		t.Fatalf("got %+v, %v, %d failed trials", end, err, r.Failed())
+	}
+	failed, went := 0, 0
+	for _, trial := range record.trials {
+		if trial.Phase == results.PhaseEvidence {
+			if went++; trial.Error != "" {
+				failed++
+			}
+		}
+	}
+	if failed != 2 || went != 4 {
+		t.Errorf("%d of %d trials for evidence failed, want 2 of 4", failed, went)
+	}
+}
+
+// Nothing is done for evidence where measuring ended by a failure or an interruption; and it can itself be interrupted.
+func TestRunnerEvidenceInterrupted(t *testing.T) {
+	for _, at := range []results.Phase{results.PhaseCounted, results.PhaseEvidence} {
+		ctx, cancel := context.WithCancel(t.Context())
+		p := newPretender(0.01)
+		p.fail = func(w Work) error {
+			if w.Phase == at {
+				cancel()
+			}
+			return nil
+		}
+		record := &tape{}
+		_, end, err := runForTest(t, ctx, parseForTest(t, modelledWrites), p, record, nil)
+		cancel()
+		if err != nil || end.Reason != results.StopInterrupted {
+			t.Errorf("interrupted in phase %s: got %+v, %v", at, end, err)
+		}
+		for _, trial := range record.trials {
+			if trial.Phase == results.PhaseEvidence {
+				t.Errorf("interrupted in phase %s: trial %+v", at, trial)
+			}
+		}
 	}
 }

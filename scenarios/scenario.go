@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -41,13 +42,17 @@ type Scenario struct {
 	// compared with the case that has the same parameters except these.
 	// Of several values of one parameter, each part takes the first that it has.
 	Baseline map[string][]string
-	Measure  Measure  // scaled to the effort
+	Measure  Measure // scaled to the effort
+	// Modelled are the mechanical disks on which the writes are also modelled; nil: none.
+	Modelled []ModelledDisk
 	Charts   []string // throughput, cpu, latency, sweep
 	Effort   Effort
 
 	file  *node     // as read, before any --set
 	sets  []setting // in force
 	cases []results.Case
+	// limits are those of the machine that it was fitted to; none before.
+	limits Limits
 }
 
 // Part is one transfer or write block of a scenario. Its lists multiply into cases.
@@ -99,14 +104,38 @@ func (l Loop) String() string {
 type Write struct {
 	Patterns  []string // IDs of diskwrite.Patterns
 	Methods   []string // IDs of diskwrite.Methods
-	Syncs     []string // none, end, every=N: texts for diskwrite.ParsePolicy
+	Syncs     []string // none, end, every=N, interval=T, group: texts for diskwrite.ParsePolicy
 	SyncCalls []string // fdatasync, fsync; for policies other than none
-	Draws     []string // permutation, uniform; for the random pattern
-	Blocks    []int64  // bytes of one write
-	FileBytes int64    // a whole multiple of every block
-	Depths    []int    // writes under way at once
+	// Each for one pattern; nil where the part doesn't have it.
+	Draws        []string  // permutation, uniform; for random
+	RandomShares []float64 // for random-append-mix
+	Strides      []int64   // blocks; for strided
+	Thetas       []float64 // for zipf
+	Files        []int     // for many-logs
+
+	Blocks    []int64 // bytes of one write
+	FileBytes int64   // a whole multiple of every block; of many-logs, all files together
+	// OfDirtyLimit is the factor by which FileBytes was computed from the kernel's limit of dirty memory (Limits), 0 where it is as written.
+	OfDirtyLimit float64
+	Depths       []int // writes under way at once
+	Writers      []int // threads
+	Rates        []Rate
+	Amount       string // AmountTime, AmountFile
 
 	blocksAt []string
+	fileAt   string
+}
+
+// Rate is how many writes are due per second in an open loop, of all writers together; 0 is the closed loop, in which a writer
+// writes as soon as its last write returned.
+type Rate float64
+
+// String is "closed", or such as "1000/s".
+func (r Rate) String() string {
+	if r == 0 {
+		return LoopClosed
+	}
+	return strconv.FormatFloat(float64(r), 'f', -1, 64) + "/s"
 }
 
 // Measure says how long to measure.
@@ -139,6 +168,10 @@ const (
 	LoopClosed = "closed"
 	LoopOpen   = "open"
 
+	// AmountTime lets a trial write as much as fills its time, AmountFile the whole file once.
+	AmountTime = "time"
+	AmountFile = "file"
+
 	ChartThroughput = "throughput"
 	ChartCPU        = "cpu"
 	ChartLatency    = "latency"
@@ -161,6 +194,9 @@ const (
 	mostShare   = 1.5 // an open loop beyond the closed loop's rate only builds a queue
 	// A case takes five trials of 10 ms at the very least, and a table of more has no reader.
 	mostCases = 10_000
+	// The kernel opens no more files for a process (fs.nr_open), whatever ulimit says.
+	mostDescriptors = 1 << 20
+	mostRate        = 1_000_000_000 // writes per second
 )
 
 // Parse reads a scenario. name is its file, for errors and the ID. The error is a *UsageError.
@@ -302,7 +338,7 @@ func isDirect(method string) bool {
 
 // The keys of each mapping, in the order in which they are best written.
 func topKeys() []string {
-	return []string{"title", "question", "transfer", "write", "search", "baseline", "measure", "charts"}
+	return []string{"title", "question", "transfer", "write", "search", "baseline", "modelled", "measure", "charts"}
 }
 
 func transferKeys() []string {
@@ -311,14 +347,23 @@ func transferKeys() []string {
 }
 
 func writeKeys() []string {
-	return []string{"patterns", "methods", "sync", "sync_call", "block", "file", "draw", "depth"}
+	keys := []string{"patterns", "methods", "sync", "sync_call", "block", "file"}
+	for _, k := range patternKeys() {
+		keys = append(keys, k.key)
+	}
+	return append(keys, "depth", "writers", "rate", "amount")
 }
 
 func measureKeys() []string { return []string{"time", "blocks", "budget"} }
 
 // BaselineKeys lists the parameters that a baseline may name: a transfer's, then a write's.
 func BaselineKeys() []string {
-	return []string{"path", "chunk", "cache", "link", "receiver", "streams", "load", "so_sndbuf", "so_rcvbuf", "nodelay", "cork", "congestion", "pattern", "method", "sync", "sync_call", "draw", "block"}
+	keys := []string{"path", "chunk", "cache", "link", "receiver", "streams", "load", "so_sndbuf", "so_rcvbuf", "nodelay", "cork", "congestion",
+		"pattern", "method", "sync", "sync_call"}
+	for _, k := range patternKeys() {
+		keys = append(keys, k.key)
+	}
+	return append(keys, "block", "depth", "writers", "rate")
 }
 
 // pathWords lists the paths from a source.
@@ -357,15 +402,36 @@ func receiverWords() []string {
 
 func patternWords() []string {
 	var words []string
-	for _, p := range namedPatterns() {
+	for _, p := range diskwrite.Patterns() {
 		words = append(words, string(p.ID))
 	}
 	return words
 }
 
-// namedPatterns are the patterns that a scenario can name: it has no field yet for what the others need to be given.
-func namedPatterns() []diskwrite.Pattern {
-	return slices.DeleteFunc(diskwrite.Patterns(), func(p diskwrite.Pattern) bool { return p.Parameter != "" && p.ID != diskwrite.Random })
+// patternKey is a key of a write part that one pattern needs and no other takes: see diskwrite.Pattern.Parameter.
+type patternKey struct {
+	pattern diskwrite.PatternID
+	key     string
+}
+
+func patternKeys() []patternKey {
+	return []patternKey{
+		{diskwrite.Random, "draw"},
+		{diskwrite.RandomAppendMix, "random_share"},
+		{diskwrite.Strided, "stride"},
+		{diskwrite.Zipf, "theta"},
+		{diskwrite.ManyLogs, "files"},
+	}
+}
+
+// keyOf is the key that the pattern needs and no other takes, "" where it needs none.
+func keyOf(id diskwrite.PatternID) string {
+	for _, k := range patternKeys() {
+		if k.pattern == id {
+			return k.key
+		}
+	}
+	return ""
 }
 
 func methodWords() []string {
@@ -398,7 +464,7 @@ func chartWords() []string {
 
 // change resolves the scenario anew, with these assignments and this effort. It changes nothing where that fails.
 func (s *Scenario) change(sets []setting, effort Effort) error {
-	fresh := Scenario{ID: s.ID, Given: s.Given, Effort: effort, file: s.file, sets: sets}
+	fresh := Scenario{ID: s.ID, Given: s.Given, Effort: effort, file: s.file, sets: sets, limits: s.limits}
 	r := &resolver{scenario: &fresh, root: withSets(s.file, sets), used: map[string]bool{}, unused: map[string]error{}}
 	r.resolve(r.root)
 	if r.err != nil {
@@ -452,6 +518,7 @@ func (r *resolver) resolve(root *node) {
 			r.fail(r.unused[key])
 		}
 	}
+	s.Modelled = r.modelled(root)
 	r.measure(root)
 	s.Charts = r.charts(root)
 	if r.err != nil {
@@ -547,14 +614,14 @@ func (r *resolver) write(n *node) *Write {
 	r.checkKeys("write", n, writeKeys())
 	r.searchSpares(n, "", "a write")
 	w := &Write{
-		Patterns:  values(r, n, "patterns", []string{string(diskwrite.Append), string(diskwrite.Random)}, wordOf(patternWords())).values,
-		Methods:   values(r, n, "methods", []string{"buffered"}, wordOf(methodWords())).values,
-		Syncs:     values(r, n, "sync", []string{string(diskwrite.SyncNone)}, parsePolicy).values,
-		FileBytes: one(r, n, "file", 256*mib, sizeWithin(mostFile, "no run has the time for more")),
-		Depths:    values(r, n, "depth", []int{1}, parseDepth).values,
+		Patterns: values(r, n, "patterns", []string{string(diskwrite.Append), string(diskwrite.Random)}, wordOf(patternWords())).values,
+		Methods:  values(r, n, "methods", []string{"buffered"}, wordOf(methodWords())).values,
+		Syncs:    values(r, n, "sync", []string{string(diskwrite.SyncNone)}, parsePolicy).values,
+		Amount:   one(r, n, "amount", AmountTime, wordOf([]string{AmountTime, AmountFile})),
 	}
 	blocks := values(r, n, "block", []int64{4 * kib}, sizeWithin(mostChunk, "the kernel writes less than 2GiB in one call"))
 	w.Blocks, w.blocksAt = blocks.values, blocks.at
+	r.sizeFile(n, w)
 	for i, b := range blocks.values {
 		switch rest := w.FileBytes % b; {
 		case b > w.FileBytes:
@@ -571,13 +638,89 @@ func (r *resolver) write(n *node) *Write {
 	} else {
 		r.leaves("write.sync_call", n, "sync_call", "sync_call is for a sync policy other than none: add \"sync: end\", or leave sync_call out", "sync")
 	}
-	if slices.Contains(w.Patterns, string(diskwrite.Random)) {
-		w.Draws = values(r, n, "draw", []string{drawWords()[0]}, wordOf(drawWords())).values
-		r.uses("write.draw", n, "draw")
-	} else {
-		r.leaves("write.draw", n, "draw", "draw is for the random pattern: add it to patterns, or leave draw out", "patterns")
+	w.Draws = forPattern(r, n, w, diskwrite.Random, []string{drawWords()[0]}, wordOf(drawWords())).values
+	w.RandomShares = forPattern(r, n, w, diskwrite.RandomAppendMix, []float64{0.3}, parseShare).values
+	strides := forPattern(r, n, w, diskwrite.Strided, []int64{16}, parseStride)
+	w.Thetas = forPattern(r, n, w, diskwrite.Zipf, []float64{0.99}, parseTheta).values
+	logs := forPattern(r, n, w, diskwrite.ManyLogs, []int{1, 10, 100, 1000}, wholeWithin(1, diskwrite.MostFiles))
+	writers := values(r, n, "writers", []int{1}, wholeWithin(1, diskwrite.MostWriters))
+	depths := values(r, n, "depth", []int{1}, parseDepth)
+	w.Strides, w.Files, w.Writers, w.Depths = strides.values, logs.values, writers.values, depths.values
+	w.Rates = values(r, n, "rate", []Rate{0}, parseRate).values
+	if r.err == nil {
+		r.checkStrides(w, strides)
+		r.checkLogs(w, logs)
+		r.checkDepths(w, depths)
 	}
 	return w
+}
+
+// forPattern reads the key that one pattern needs and no other takes; nothing where the part doesn't have the pattern.
+func forPattern[T comparable](r *resolver, n *node, w *Write, pattern diskwrite.PatternID, standard []T, parse func(string) (T, error)) chosen[T] {
+	key := keyOf(pattern)
+	if !slices.Contains(w.Patterns, string(pattern)) {
+		r.leaves("write."+key, n, key, fmt.Sprintf("%s is for the %s pattern: add it to patterns, or leave %s out", key, pattern, key), "patterns")
+		return chosen[T]{}
+	}
+	r.uses("write."+key, n, key)
+	return values(r, n, key, standard, parse)
+}
+
+// checkStrides checks that every stride fits into the file at least twice.
+func (r *resolver) checkStrides(w *Write, strides chosen[int64]) {
+	for i, stride := range strides.values {
+		for _, b := range w.Blocks {
+			switch blocks := w.FileBytes / b; {
+			case blocks < 4:
+				r.fail(wrong(strides.at[i], "the strided pattern needs a file of at least 4 blocks, and with block %s it has %d: write a larger file", FormatSize(b), blocks))
+			case stride > blocks/2:
+				r.fail(wrong(strides.at[i], "stride %d is more than half of the file, which has %d blocks of %s: write at most %d, or a larger file",
+					stride, blocks, FormatSize(b), blocks/2))
+			}
+		}
+	}
+}
+
+// checkLogs checks that there is at least one block for each of many logs, and that they can all be open.
+func (r *resolver) checkLogs(w *Write, logs chosen[int]) {
+	for i, files := range logs.values {
+		for _, b := range w.Blocks {
+			if blocks := w.FileBytes / b; int64(files) > blocks {
+				r.fail(wrong(logs.at[i], "files %d is more than the blocks of %s that file %s, which is all logs together, has room for: write at most %d, or a larger file",
+					files, FormatSize(b), FormatSize(w.FileBytes), blocks))
+			}
+		}
+		for _, writers := range w.Writers {
+			if files*(writers+1) > mostDescriptors { // at most 10^5 × 1025
+				r.fail(wrong(logs.at[i], "files %d and writers %d take %d open files, more than the %d that the kernel gives a process: write fewer of either, or put them into two parts",
+					files, writers, files*(writers+1), mostDescriptors))
+			}
+		}
+	}
+}
+
+// checkDepths checks that several writes in flight are asked for only where one writer of one file, in a closed loop, makes them.
+func (r *resolver) checkDepths(w *Write, depths chosen[int]) {
+	for i, depth := range depths.values {
+		if depth == 1 {
+			continue
+		}
+		never := func(what string) {
+			r.fail(wrong(depths.at[i], "depth %d is impossible with %s: write depth 1 with it, and the other depths in a part of their own", depth, what))
+		}
+		if most := slices.Max(w.Writers); most > 1 {
+			never(fmt.Sprintf("writers %d", most))
+		}
+		if fastest := slices.Max(w.Rates); fastest > 0 {
+			never("rate " + fastest.String())
+		}
+		if slices.Contains(w.Syncs, string(diskwrite.SyncGroup)) {
+			never("sync group")
+		}
+		if slices.Contains(w.Patterns, string(diskwrite.ManyLogs)) {
+			never("the pattern many-logs")
+		}
+	}
 }
 
 // uses notes that a part has a use for a key; leaves, that it has none. A key that the file gives to a part without
@@ -767,8 +910,8 @@ func parseLoad(text string) (Loop, error) {
 func parsePolicy(text string) (string, error) {
 	p, err := diskwrite.ParsePolicy(text)
 	if err != nil {
-		const forms = "write none, end, every=N, where N writes go between two syncs, such as every=32, or interval=T, such as interval=100ms"
-		if near := Nearest(text, []string{string(diskwrite.SyncNone), string(diskwrite.SyncEnd)}); near != "" {
+		const forms = "write none, end, every=N, where N writes go between two syncs, such as every=32, interval=T, such as interval=100ms, or group"
+		if near := Nearest(text, []string{string(diskwrite.SyncNone), string(diskwrite.SyncEnd), string(diskwrite.SyncGroup)}); near != "" {
 			return "", fmt.Errorf("is unknown: did you mean %s? (%s)", quoted(near), forms)
 		}
 		return "", errors.New("is not a sync policy: " + forms)
@@ -777,3 +920,46 @@ func parsePolicy(text string) (string, error) {
 }
 
 func parseDepth(text string) (int, error) { return wholeWithin(1, diskwrite.MostDepth)(text) }
+
+// parseShare reads a share of random writes.
+func parseShare(text string) (float64, error) {
+	return parseDecimal(text, "a share above 0 and below 1, such as 0.3; for all or none there are the patterns random and append",
+		func(x float64) bool { return x > 0 && x < 1 })
+}
+
+// parseTheta reads how uneven a Zipf distribution is.
+func parseTheta(text string) (float64, error) {
+	return parseDecimal(text, fmt.Sprintf("a number above 0 and at most %d, such as 0.99", diskwrite.MostTheta),
+		func(x float64) bool { return x > 0 && x <= diskwrite.MostTheta })
+}
+
+// parseStride reads a number of blocks. How many the file has room for is checked when the file is known.
+func parseStride(text string) (int64, error) {
+	n, err := wholeWithin(2, math.MaxInt32)(text)
+	if text == "1" {
+		return 0, errors.New("is every block: write the pattern overwrite, or at least 2")
+	}
+	return int64(n), err
+}
+
+// parseRate reads "closed", or a whole number of writes per second: "1000/s".
+func parseRate(text string) (Rate, error) {
+	if text == LoopClosed {
+		return 0, nil
+	}
+	number, perSecond := strings.CutSuffix(text, "/s")
+	if !isWhole(number) {
+		if near := Nearest(text, []string{LoopClosed}); near != "" {
+			return 0, fmt.Errorf("is unknown: did you mean %s?", quoted(near))
+		}
+		return 0, errors.New("is neither \"closed\" nor a whole number of writes per second, such as 1000/s")
+	}
+	n, err := wholeWithin(1, mostRate)(number)
+	switch {
+	case err != nil:
+		return 0, fmt.Errorf("is out of range: write 1/s to %d/s", mostRate)
+	case !perSecond:
+		return 0, fmt.Errorf("has no unit: write %s/s", number)
+	}
+	return Rate(n), nil
+}

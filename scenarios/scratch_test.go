@@ -33,6 +33,42 @@ func TestScratchComesAndGoes(t *testing.T) {
 	wantEmpty(t, dir)
 }
 
+// A folder that has another name, or none, is told to have gone. Removing it then is no error.
+func TestScratchGone(t *testing.T) {
+	dir := t.TempDir()
+	s, err := NewScratch(dir, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Gone(); err != nil {
+		t.Errorf("it is there: %v", err)
+	}
+	away := filepath.Join(dir, "away")
+	if err := os.Rename(s.Dir, away); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Gone(); err == nil || !strings.Contains(err.Error(), "has gone") || !strings.Contains(err.Error(), s.Dir) {
+		t.Errorf("renamed: %v", err)
+	}
+	// Another run's folder of the same name is not ours.
+	if err := os.Mkdir(s.Dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(s.File(scratchMark), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if s.Gone() == nil {
+		t.Error("another folder was taken for the run's")
+	}
+	if err := errors.Join(os.RemoveAll(s.Dir), os.RemoveAll(away)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Remove(); err != nil {
+		t.Errorf("remove what has gone: %v", err)
+	}
+	wantEmpty(t, dir)
+}
+
 func wantEmpty(t *testing.T, dir string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)

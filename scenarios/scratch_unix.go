@@ -11,13 +11,20 @@ import (
 )
 
 // createLocked creates a file and takes its lock (flock(2)), which the kernel gives back when the process ends, however
-// it ends.
+// it ends. The file has its name only once it is locked, so that nobody finds it without an owner.
 func createLocked(name string) (*os.File, error) {
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o644)
+	early := name + ".new"
+	f, err := os.OpenFile(early, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o644)
 	if err != nil {
 		return nil, err
 	}
-	return locked(f)
+	if f, err = locked(f); err != nil {
+		return nil, err
+	}
+	if err := os.Rename(early, name); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
 }
 
 // lockExisting takes the lock of an existing file. errLocked: its owner is alive. A link is not followed.

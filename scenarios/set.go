@@ -44,7 +44,7 @@ func (s *Scenario) Set(assignments []string) error {
 func groupKeys(group string) []string {
 	switch group {
 	case "":
-		return []string{"title", "question", "charts"}
+		return []string{"title", "question", "modelled", "charts"}
 	case "transfer":
 		return transferKeys()
 	case "write":

@@ -173,6 +173,24 @@ func wholeWithin(lowest, highest int) func(string) (int, error) {
 	}
 }
 
+// parseDecimal reads a decimal fraction without sign and exponent; want says which.
+func parseDecimal(text, want string, fits func(float64) bool) (float64, error) {
+	const longest = 10
+	x, err := strconv.ParseFloat(text, 64)
+	if err != nil || strings.Trim(text, "0123456789.") != "" || len(text) > longest || !fits(x) {
+		return 0, errors.New("is not " + want)
+	}
+	return x, nil
+}
+
+// formatDecimal writes what parseDecimal reads; "" for 0.
+func formatDecimal(x float64) string {
+	if x == 0 {
+		return ""
+	}
+	return strconv.FormatFloat(x, 'f', -1, 64)
+}
+
 // durationWithin reads a time with its unit (ms, s, m, h) between two bounds, both included.
 func durationWithin(lowest, highest time.Duration) func(string) (time.Duration, error) {
 	return func(text string) (time.Duration, error) {

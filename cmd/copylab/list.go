@@ -72,7 +72,11 @@ func printListing(out io.Writer, l scenarios.Listing) error {
 		}
 		fmt.Fprintf(w, "%s\n", g.heading)
 		for _, i := range g.items {
-			fmt.Fprintf(w, "  %s\t%s\n", i.ID, i.Title)
+			title := i.Title
+			if i.Key != "" {
+				title += " (key " + i.Key + ")"
+			}
+			fmt.Fprintf(w, "  %s\t%s\n", i.ID, title)
 			if i.Status != kernel.StateAvailable {
 				fmt.Fprintf(w, "  \t  %s: %s\n", i.Status, i.Reason)
 			} else if i.Reason != "" {

@@ -13,10 +13,10 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// TestMain makes the tests' own binary the command where it is called by that name, and the worker that the command
+// TestMain makes the tests' own binary the command where it is called by that name, and the worker and the cleaner that the command
 // starts. So every test runs the real command, in processes of its own.
 func TestMain(m *testing.M) {
-	if filepath.Base(os.Args[0]) == "copylab" || slices.Equal(os.Args[1:], []string{"worker"}) {
+	if filepath.Base(os.Args[0]) == "copylab" || slices.Equal(os.Args[1:], []string{"worker"}) || len(os.Args) > 1 && os.Args[1] == "clean" {
 		main()
 	}
 	// Under the race detector every process would sleep for a second before it exits.

@@ -135,6 +135,8 @@ func (p *progress) stage(e scenarios.Event) string {
 		return "calibrate"
 	case results.PhaseWarmup:
 		return "warm-up"
+	case results.PhaseEvidence:
+		return fmt.Sprintf("once more for evidence, %d of %d", e.Step, e.Steps)
 	}
 	if e.Blocks == 0 {
 		return fmt.Sprintf("block %d", e.Block)

@@ -15,6 +15,7 @@ import (
 
 	"copylab/report"
 	"copylab/results"
+	"copylab/results/host"
 	"copylab/scenarios"
 	"copylab/scenarios/sink"
 )
@@ -30,6 +31,10 @@ type runOptions struct {
 	noColor bool
 	quiet   bool
 	plain   bool
+	yes     bool
+
+	precondition     string
+	preconditionArea int64 // bytes; 0: none
 }
 
 func newRun() *cobra.Command {
@@ -60,6 +65,8 @@ Without an argument it runs the tour: the read/write loop against sendfile, and 
 	f.Uint64Var(&o.seed, "seed", 1, "decides the order of trials, the payload and random offsets")
 	f.BoolVar(&o.noColor, "no-color", false, "no colours")
 	f.BoolVar(&o.quiet, "quiet", false, "print only the folder of the run, and errors")
+	f.BoolVar(&o.yes, "yes", false, "don't ask before a run that writes more than "+scenarios.FormatSize(askFrom))
+	f.StringVar(&o.precondition, "precondition", "", "SIZE: first write an area of that size three times over, so that an SSD is no longer like new")
 	f.BoolVar(&o.plain, "plain", false, "no progress bar (automatic when standard output is not a terminal)")
 	return c
 }
@@ -73,6 +80,11 @@ func (o *runOptions) run(c *cobra.Command, names []string) error {
 	if err != nil {
 		return usage(err)
 	}
+	if o.precondition != "" {
+		if o.preconditionArea, err = scenarios.ParsePrecondition(o.precondition); err != nil {
+			return usage(err)
+		}
+	}
 	var todo []*scenarios.Scenario
 	for _, name := range names {
 		s, err := o.load(name, effort)
@@ -80,6 +92,11 @@ func (o *runOptions) run(c *cobra.Command, names []string) error {
 			return usage(err)
 		}
 		todo = append(todo, s)
+	}
+	for _, s := range todo {
+		if err := o.consent(c, s); err != nil {
+			return err
+		}
 	}
 	to, err := o.dial(c)
 	if err != nil {
@@ -117,7 +134,28 @@ func (o *runOptions) load(name string, effort scenarios.Effort) (*scenarios.Scen
 	if err := s.Set(set); err != nil {
 		return nil, err
 	}
-	return s, s.SetEffort(effort)
+	if o.preconditionArea > 0 && !s.Writes() {
+		return nil, fmt.Errorf("--precondition: scenario %s writes to no disk: leave --precondition out", s.ID)
+	}
+	if err := s.SetEffort(effort); err != nil {
+		return nil, err
+	}
+	return s, o.fit(s)
+}
+
+// fit gives sizes that depend on the machine their real values.
+func (o *runOptions) fit(s *scenarios.Scenario) error {
+	if !s.Sized() {
+		return nil
+	}
+	limit := host.Collect(o.dir).Memory.DirtyLimitBytes
+	bytes, ok := limit.Get()
+	if err := s.Fit(scenarios.Limits{DirtyBytes: bytes}); err != nil && !ok {
+		return fmt.Errorf("%w (%s)", err, limit.Why())
+	} else if err != nil {
+		return err
+	}
+	return nil
 }
 
 // dial begins a session with the sink that --to names; nil where it names none. The scenarios of one command share it.
@@ -161,7 +199,7 @@ func (o *runOptions) one(c *cobra.Command, s *scenarios.Scenario, to *sink.Sessi
 	}
 	show := newProgress(c, o, s)
 	execution := &scenarios.Execution{
-		Scenario: s, Dir: o.dir, Worker: []string{program, "worker"}, Effort: effort, Seed: o.seed, Tool: tool(), Args: os.Args[1:], Sink: to,
+		Scenario: s, Dir: o.dir, Worker: []string{program, "worker"}, Cleaner: []string{program, "clean", "--dir", o.dir}, Effort: effort, Seed: o.seed, Tool: tool(), Args: os.Args[1:], Sink: to, Precondition: o.preconditionArea,
 		Progress: show.event, Note: show.note,
 	}
 	outcome, err := execution.Run(c.Context(), results.NewWriter(record), started)

@@ -46,6 +46,40 @@ charts: [throughput, cpu, latency, sweep]
 	checkRun(t, l, "transfers", "sweep", "cpu", "latency")
 }
 
+// A file that is sized by the kernel's limit of dirty memory has its real size in the record, where that limit is known, and stops a run that
+// has not begun where it is not.
+func TestRunOfASizedFile(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	const factor = 1e-6 // so that the file has the least size that there is
+	l.file("sized.yaml", `title: Sized
+question: How large is it?
+write: {patterns: append, block: 1MiB, file: 0.000001x-dirty-limit, amount: file}
+measure: {time: 10ms, blocks: 5..5, budget: 1s}
+charts: []
+`)
+	limit, known := host.Collect(l.Dir).Memory.DirtyLimitBytes.Get()
+	if !known {
+		if errs := l.want(exitUsage, "run", "sized.yaml", "--dir", l.folder("disk"), "--out", "run").Errs; !strings.Contains(errs, "sized.yaml:3:") || !strings.Contains(errs, "write a size") {
+			t.Errorf("the error is %q", errs)
+		}
+		return
+	}
+	if float64(limit)*factor > 64<<20 {
+		t.Skipf("a dirty limit of %d bytes is too large for a test", limit)
+	}
+	l.want(exitDone, "run", "sized.yaml", "--dir", l.folder("disk"), "--out", "run")
+	run, trials, _ := l.record(filepath.Join(l.Dir, "run"))
+	if !strings.Contains(string(run.Scenario.Resolved), `"file":"64MiB"`) || run.Cases[0].Params.FileBytes != 64<<20 {
+		t.Errorf("resolved is %s", run.Scenario.Resolved)
+	}
+	for _, trial := range trials {
+		if trial.Phase == results.PhaseCounted && trial.Bytes != 64<<20 {
+			t.Errorf("a trial wrote %d bytes, not the whole file", trial.Bytes)
+		}
+	}
+}
+
 // So does a run of writes.
 func TestRunOfWrites(t *testing.T) {
 	slowUnderRace(t)
@@ -548,6 +582,9 @@ func listing(t *testing.T, text string) map[string][]map[string]string {
 			keys := slices.Sorted(maps.Keys(i))
 			if name == "paths" && i["id"] != "null" {
 				keys = slices.DeleteFunc(keys, func(k string) bool { return k == "source" && slices.Contains([]string{"file", "memory"}, i[k]) })
+			}
+			if name == "patterns" { // the scenario's key that a pattern alone takes
+				keys = slices.DeleteFunc(keys, func(k string) bool { return k == "key" && i[k] != "" })
 			}
 			if !slices.Equal(keys, []string{"id", "reason", "status", "title"}) {
 				t.Errorf("%s: an item has the keys %v", name, keys)

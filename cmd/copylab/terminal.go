@@ -10,9 +10,9 @@ import (
 // defaultWidth is how wide a table may be where there is no terminal to ask.
 const defaultWidth = 100
 
-// terminal tells whether w is one.
-func terminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
+// terminal tells whether what is read from or written to is one.
+func terminal(stream any) bool {
+	f, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 

@@ -28,6 +28,7 @@ const Label = "modelled"
 // Drive holds the numbers that describe one product. Cylinder 0 is the outermost; sectors are counted along a track, then
 // along the heads of a cylinder, then inwards.
 type Drive struct {
+	ID   string // the word for it everywhere: "7200rpm"; a drive of your own needs none
 	Name string
 	// Source says where the numbers come from, and which are not from a data sheet.
 	Source string

@@ -1,8 +1,22 @@
 package hdd
 
+// Drives lists every drive that copylab knows, in the order in which lists and charts show them.
+func Drives() []Drive { return []Drive{Drive7200(), HP97560()} }
+
+// FindDrive returns the drive of that ID.
+func FindDrive(id string) (Drive, bool) {
+	for _, d := range Drives() {
+		if d.ID == id {
+			return d, true
+		}
+	}
+	return Drive{}, false
+}
+
 // HP97560 is a 1.3 GB SCSI disk of the early 1990s, the one that the classic simulation papers describe.
 func HP97560() Drive {
 	return Drive{
+		ID:   "hp97560",
 		Name: "HP 97560",
 		Source: "C. Ruemmler and J. Wilkes, An introduction to disk drive modeling, IEEE Computer 27(3), 1994, and D. Kotz, S. B. Toh and S. Radhakrishnan, " +
 			"A detailed simulation model of the HP 97560 disk drive, Dartmouth PCS-TR94-220, 1994; the bus rate is that of Fast SCSI-2; a cached command's overhead is taken to be the same as any other's",
@@ -45,6 +59,7 @@ const (
 //     limits. Interface 300 MB/s (SATA 3 Gbit/s). Buffer 32 MiB.
 func Drive7200() Drive {
 	d := Drive{
+		ID:   "7200rpm",
 		Name: "7200 rpm, 1 TB",
 		Source: "rotation and average write seek: Hitachi Deskstar 7K1000.C specification, section 4.5.2; next cylinder, head and cylinder switch, command overhead: specifications of " +
 			"other Hitachi and IBM drives; full stroke and sustained rates: usual for such drives; seek curve fitted; zones ours",

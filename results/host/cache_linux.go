@@ -25,6 +25,9 @@ func askCachestat(f *os.File, size int64) (Residency, error) {
 	err := control(f, func(fd int) error {
 		return unix.Cachestat(uint(fd), &unix.CachestatRange{Off: 0, Len: uint64(max(size, 1))}, &stat, 0)
 	})
+	if err == nil && stat.Cache == 0 {
+		err = control(f, ownPages)
+	}
 	if err != nil {
 		return Residency{}, err
 	}
@@ -32,6 +35,25 @@ func askCachestat(f *os.File, size int64) (Residency, error) {
 		Pages: measured.Known(pages), Resident: measured.Known(int64(stat.Cache)),
 		Dirty: measured.Known(int64(stat.Dirty)), Writeback: measured.Known(int64(stat.Writeback)),
 	}, nil
+}
+
+// ownPages tells of a file of which no page is seen that this is the truth. An overlay's files have theirs in the filesystem below, of which
+// cachestat(2) knows nothing; mincore(2) does, since a mapping is one of the file below (fs/overlayfs/file.c, ovl_mmap).
+func ownPages(fd int) error {
+	var st unix.Statfs_t
+	for {
+		err := unix.Fstatfs(fd, &st)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, unix.EINTR) {
+			return fmt.Errorf("fstatfs: %w", err)
+		}
+	}
+	if uint32(st.Type) == unix.OVERLAYFS_SUPER_MAGIC { // whose type differs between architectures
+		return errors.New("the file is on an overlay, which keeps no pages of its own")
+	}
+	return nil
 }
 
 // askMincore asks mincore(2). To who neither owns nor may write the file it reports every page as resident

@@ -16,6 +16,7 @@ import (
 
 	"github.com/prometheus/procfs"
 
+	"copylab/internal/kernel"
 	"copylab/results/measured"
 )
 
@@ -55,7 +56,7 @@ func Checkup(fs FS, dir string) []Check {
 		c.checkMemory(), c.checkMemoryLimit(), c.checkSwap(), c.checkDirty(),
 		c.checkFolder(), c.checkFilesystem(), c.checkSpace(), c.checkDirect(), c.checkDevice(), c.checkWriteCache(), c.checkScheduler(), c.checkRotational(),
 		c.checkDrop(), c.checkCachestat(),
-		c.checkPerf(), c.checkSymbols(), c.checkTracefs(), c.checkUring(), c.checkMemlock(), c.checkOpenFiles(),
+		c.checkPerf(), c.checkSymbols(), c.checkTracefs(), c.checkBlockTrace(), c.checkUring(), c.checkMemlock(), c.checkOpenFiles(),
 		c.checkNICs(), c.checkVeth(), c.checkKernelTLS(),
 	}
 	return checks
@@ -225,7 +226,7 @@ func (c *checkup) checkContainer() Check {
 	switch {
 	case err != nil:
 		return unknown(id, title, "%s", why(err))
-	case what != "" && strings.Contains(c.disk.Filesystem, "overlay"):
+	case what != "" && c.disk.Filesystem == "overlay": // and nothing is known of what is under it
 		return warning(id, title, "give a folder on a volume or bind mount with --dir", "%s, and the folder is on the container's own overlay filesystem: which disk that is can't be told", what)
 	case what != "":
 		return ok(id, title, "%s; the folder is not on an overlay filesystem", what)
@@ -372,15 +373,15 @@ func (c *checkup) checkMemory() Check {
 		return unknown(id, title, "%s", m.AvailableBytes.Why())
 	}
 	if available < 1<<30 {
-		return warning(id, title, "end other programs, or choose smaller test files", "%s of %s: test files may not stay in the page cache", humanBytes(available), sizeOr(m.TotalBytes))
+		return warning(id, title, "end other programs, or choose smaller test files", "%s of %s: test files may not stay in the page cache", HumanBytes(available), sizeOr(m.TotalBytes))
 	}
-	return ok(id, title, "%s of %s", humanBytes(available), sizeOr(m.TotalBytes))
+	return ok(id, title, "%s of %s", HumanBytes(available), sizeOr(m.TotalBytes))
 }
 
 // sizeOr is a size for a reader, or why it is not known.
 func sizeOr(v measured.Int) string {
 	if n, known := v.Get(); known {
-		return humanBytes(n)
+		return HumanBytes(n)
 	}
 	return v.String()
 }
@@ -396,10 +397,10 @@ func (c *checkup) checkMemoryLimit() Check {
 		return ok(id, title, "none")
 	}
 	if total, known := c.fs.memory().TotalBytes.Get(); known && n >= total {
-		return ok(id, title, "%s, which is not less than the memory here", humanBytes(n))
+		return ok(id, title, "%s, which is not less than the memory here", HumanBytes(n))
 	}
 	return warning(id, title, "start the container without --memory (Docker) or a memory limit (Kubernetes), or choose smaller test files",
-		"%s, page cache included: larger files can't be warm, and writers are made to wait earlier", humanBytes(n))
+		"%s, page cache included: larger files can't be warm, and writers are made to wait earlier", HumanBytes(n))
 }
 
 func (c *checkup) checkSwap() Check {
@@ -418,9 +419,9 @@ func (c *checkup) checkSwap() Check {
 	}
 	// A little is normal on a machine that has been up for long.
 	if total, known := c.fs.memory().TotalBytes.Get(); known && used > total/100 {
-		return warning(id, title, "end other programs, then: sudo swapoff -a && sudo swapon -a", "%s: memory is short, and swapping shares the disk", humanBytes(used))
+		return warning(id, title, "end other programs, then: sudo swapoff -a && sudo swapon -a", "%s: memory is short, and swapping shares the disk", HumanBytes(used))
 	}
-	return ok(id, title, "%s in %d areas", humanBytes(used), len(swaps))
+	return ok(id, title, "%s in %d areas", HumanBytes(used), len(swaps))
 }
 
 func (c *checkup) checkDirty() Check {
@@ -433,9 +434,9 @@ func (c *checkup) checkDirty() Check {
 	}
 	const small = 64 << 20
 	if background < small {
-		return warning(id, title, "sudo sysctl vm.dirty_background_ratio=10 vm.dirty_ratio=20", "the kernel starts to write back at %s already: buffered writes will be held up by the disk early", humanBytes(background))
+		return warning(id, title, "sudo sysctl vm.dirty_background_ratio=10 vm.dirty_ratio=20", "the kernel starts to write back at %s already: buffered writes will be held up by the disk early", HumanBytes(background))
 	}
-	return ok(id, title, "written back from %s on, writers wait from %s on: buffered writes of less measure memory, not the disk", humanBytes(background), humanBytes(limit))
+	return ok(id, title, "written back from %s on, writers wait from %s on: buffered writes of less measure memory, not the disk", HumanBytes(background), HumanBytes(limit))
 }
 
 func (c *checkup) checkFolder() Check {
@@ -463,10 +464,18 @@ func (c *checkup) checkFilesystem() Check {
 		return unknown(id, title, "%v", c.diskErr)
 	case c.disk.InMemory:
 		return warning(id, title, "give a folder on a disk with --dir", "%s at %s lives in memory: no disk is measured, and files can't be cold", c.disk.Filesystem, c.disk.MountPoint)
+	case overlayVolatile(c.disk):
+		return warning(id, title, "give a folder on a disk filesystem with --dir", "%s at %s is mounted volatile: it leaves out every sync, so that nothing is durable", c.disk.Filesystem, c.disk.MountPoint)
 	case slices.Contains(strings.Split(c.disk.MountOptions, ","), "ro"):
 		return warning(id, title, "give a folder on another filesystem with --dir", "%s at %s is mounted read-only", c.disk.Filesystem, c.disk.MountPoint)
 	}
 	return ok(id, title, "%s at %s (%s)", c.disk.Filesystem, c.disk.MountPoint, c.disk.MountOptions)
+}
+
+// overlayVolatile tells whether a disk is an overlay that leaves out every sync (overlayfs.rst, "Volatile mount").
+func overlayVolatile(d Disk) bool {
+	options := strings.FieldsFunc(d.MountOptions, func(r rune) bool { return r == ',' || r == ';' || r == ' ' })
+	return strings.HasPrefix(d.Filesystem, "overlay") && (slices.Contains(options, "volatile") || slices.Contains(options, "fsync=volatile"))
 }
 
 func (c *checkup) checkSpace() Check {
@@ -483,7 +492,7 @@ func (c *checkup) checkSpace() Check {
 	if err := roomFor(c.dir, enough, free, total); err != nil {
 		return warning(id, title, "remove files, or give a folder on another filesystem with --dir", "%v", err)
 	}
-	return ok(id, title, "%s of %s, of which %s always stay free", humanBytes(free), humanBytes(total), humanBytes(keep(total)))
+	return ok(id, title, "%s of %s, of which %s always stay free", HumanBytes(free), HumanBytes(total), HumanBytes(keep(total)))
 }
 
 func (c *checkup) checkDirect() Check {
@@ -668,6 +677,18 @@ func (c *checkup) checkTracefs() Check {
 	return warning(id, title, "sudo mount -t tracefs tracefs /sys/kernel/tracing", "%v: system calls can't be counted by the kernel", last)
 }
 
+func (c *checkup) checkBlockTrace() Check {
+	const id, title = "block-tracepoints", "Block tracepoints"
+	switch s := kernel.ProbeBlockTrace(); {
+	case s.State == kernel.StateAvailable:
+		return ok(id, title, "readable: a modelled disk is given what the device was given")
+	case runtime.GOOS != "linux" || s.State == kernel.StateUnknown:
+		return unknown(id, title, "%s", s.Reason)
+	default:
+		return warning(id, title, "run as root", "%s; a modelled disk is given the writes as the program issued them", s.Reason)
+	}
+}
+
 func (c *checkup) checkUring() Check {
 	const id, title = "io-uring", "io_uring"
 	w, err := word(c.fs.sysctl("kernel.io_uring_disabled"))
@@ -690,11 +711,11 @@ func (c *checkup) checkMemlock() Check {
 	case err != nil:
 		return unknown(id, title, "%v", err)
 	case n < want && !c.fs.capable(capIPCLock):
-		return warning(id, title, "ulimit -l 65536 (as root, or memlock in /etc/security/limits.conf)", "%s: zero-copy sends and io_uring may run out of it (ENOBUFS, ENOMEM)", humanBytes(int64(n)))
+		return warning(id, title, "ulimit -l 65536 (as root, or memlock in /etc/security/limits.conf)", "%s: zero-copy sends and io_uring may run out of it (ENOBUFS, ENOMEM)", HumanBytes(int64(n)))
 	case n >= 1<<62:
 		return ok(id, title, "none")
 	}
-	return ok(id, title, "%s", humanBytes(int64(n)))
+	return ok(id, title, "%s", HumanBytes(int64(n)))
 }
 
 func (c *checkup) checkOpenFiles() Check {

@@ -70,6 +70,19 @@ func Pin(cpus ...int) error {
 	}
 }
 
+// PinThread binds the calling thread to a CPU: sched_setaffinity(2). The goroutine must have locked it (runtime.LockOSThread).
+func PinThread(cpu int) error {
+	var set unix.CPUSet
+	if cpu < 0 || cpu >= len(set)*strconv.IntSize {
+		return fmt.Errorf("pin: there is no CPU %d", cpu)
+	}
+	set.Set(cpu)
+	if err := pinThread(0, &set); err != nil {
+		return fmt.Errorf("pin this thread to CPU %d: %w", cpu, err)
+	}
+	return nil
+}
+
 // pinThread binds one thread, and checks it: the kernel leaves out the CPUs that are offline or not allowed, silently.
 func pinThread(tid int, want *unix.CPUSet) error {
 	if err := unix.SchedSetaffinity(tid, want); err != nil {

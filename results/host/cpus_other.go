@@ -15,3 +15,8 @@ func allowedCPUs() []int { return nil }
 func Pin(...int) error {
 	return fmt.Errorf("pin: copylab pins threads on Linux only, not on %s: %w", runtime.GOOS, errors.ErrUnsupported)
 }
+
+// PinThread binds the calling thread to a CPU on Linux; here it does nothing and says so.
+func PinThread(int) error {
+	return fmt.Errorf("pin: copylab pins threads on Linux only, not on %s: %w", runtime.GOOS, errors.ErrUnsupported)
+}

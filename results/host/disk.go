@@ -64,7 +64,7 @@ func unknownDisk(folder, why string) Disk {
 	none := unavailable("%s", why)
 	return Disk{
 		Folder: folder, MountPoint: none, Filesystem: none, MountOptions: none, Why: why,
-		Model: none, Scheduler: none, WriteCache: none, FUA: none, Rotational: none,
+		Model: none, Scheduler: none, WriteCache: none, FUA: none, Rotational: none, CapacityBytes: measured.Unavailable[int64]("%s", why),
 		LogicalBlock: measured.Unavailable[int64]("%s", why), PhysicalBlock: measured.Unavailable[int64]("%s", why),
 	}
 }
@@ -82,11 +82,17 @@ func (fs FS) diskAt(at place, locate func(string) (place, error)) Disk {
 	name, whyNot := fs.blockDevice(mounts, m, locate)
 	d := unknownDisk(at.path, whyNot)
 	d.MountPoint, d.Filesystem = m.point, m.fstype
+	d.InMemory = inMemory(m.fstype)
+	if m.fstype == "overlay" {
+		if below, whyNot := overlayUpper(mounts, m, locate); whyNot == "" {
+			d.Filesystem += " over " + below.fstype
+			d.InMemory = inMemory(below.fstype)
+		}
+	}
 	d.MountOptions = m.options
 	if m.super != "" {
 		d.MountOptions += "; " + m.super
 	}
-	d.InMemory = inMemory(m.fstype)
 	if name == "" {
 		return d
 	}
@@ -132,24 +138,33 @@ func (fs FS) blockDevice(mounts []mount, m mount, locate func(string) (place, er
 	return name, ""
 }
 
-// overlayDevice follows an overlay filesystem to the folder that it writes to, where this process can see it. In most
-// containers it can't: the option names a path of the host.
-func (fs FS) overlayDevice(mounts []mount, m mount, locate func(string) (place, error)) (name, whyNot string) {
+// overlayUpper is the mount that an overlay filesystem writes to, where this process can see it. In most containers it can't: the option
+// names a path of the host.
+func overlayUpper(mounts []mount, m mount, locate func(string) (place, error)) (below mount, whyNot string) {
 	upper, ok := m.option("upperdir")
 	if !ok {
-		return "", "overlay without an upper folder: nothing can be written, and what is read comes from several places"
+		return mount{}, "overlay without an upper folder: nothing can be written, and what is read comes from several places"
 	}
 	upper, err := unescape(upper)
 	if err != nil {
-		return "", fmt.Sprintf("overlay writes to a folder whose name can't be read: %v", err)
+		return mount{}, fmt.Sprintf("overlay writes to a folder whose name can't be read: %v", err)
 	}
 	at, err := locate(upper)
 	if err != nil {
-		return "", fmt.Sprintf("overlay writes to %s, which can't be seen from here; use a folder on a disk, such as a bind mount or a volume", upper)
+		return mount{}, fmt.Sprintf("overlay writes to %s, which can't be seen from here; use a folder on a disk, such as a bind mount or a volume", upper)
 	}
-	below, ok := findMount(mounts, at)
+	below, ok = findMount(mounts, at)
 	if !ok || below.fstype == "overlay" {
-		return "", fmt.Sprintf("overlay writes to %s, whose disk can't be found", upper)
+		return mount{}, fmt.Sprintf("overlay writes to %s, whose disk can't be found", upper)
+	}
+	return below, ""
+}
+
+// overlayDevice is the block device of an overlay filesystem's upper folder.
+func (fs FS) overlayDevice(mounts []mount, m mount, locate func(string) (place, error)) (name, whyNot string) {
+	below, whyNot := overlayUpper(mounts, m, locate)
+	if whyNot != "" {
+		return "", whyNot
 	}
 	return fs.blockDevice(mounts, below, locate)
 }
@@ -254,6 +269,7 @@ func (fs FS) describe(d *Disk, name string) {
 	d.WriteCache = wordOr(filepath.Join(at, "queue/write_cache"))
 	d.FUA = wordOr(filepath.Join(at, "queue/fua"))
 	d.Rotational = wordOr(filepath.Join(at, "queue/rotational"))
+	d.CapacityBytes = number(filepath.Join(at, "size"), sectorBytes)
 	d.LogicalBlock = number(filepath.Join(at, "queue/logical_block_size"), 1)
 	d.PhysicalBlock = number(filepath.Join(at, "queue/physical_block_size"), 1)
 }

@@ -38,7 +38,7 @@ func TestDiskAt(t *testing.T) {
 		{"LVM over two disks", "stacked", place{path: "/striped", device: "253:5"}, "/striped", "xfs", "dm-5", "", "dm-5 over sda, sdb", "none", "", false, false},
 		{"btrfs subvolume", "anonymous", place{path: "/home/ann", device: "0:99"}, "/home", "btrfs", "sda", "dm-3 (luks-home)", "", "", "", false, true},
 		{"btrfs over two devices", "anonymous", place{path: "/pool", device: "0:44"}, "/pool", "btrfs", "", "", "", "", "2 devices (sdb, sdc)", false, false},
-		{"overlay whose upper folder is seen", "anonymous", place{path: "/merged/x", device: "0:50"}, "/merged", "overlay", "sda", "dm-3 (luks-home)", "", "", "", false, true},
+		{"overlay whose upper folder is seen", "anonymous", place{path: "/merged/x", device: "0:50"}, "/merged", "overlay over btrfs", "sda", "dm-3 (luks-home)", "", "", "", false, true},
 		{"overlay of a container", "anonymous", place{path: "/container", device: "0:51"}, "/container", "overlay", "", "", "", "", "/var/lib/docker/overlay2/abc/diff, which can't be seen", false, false},
 		{"overlay that is read-only", "anonymous", place{path: "/live", device: "0:52"}, "/live", "overlay", "", "", "", "", "without an upper folder", false, false},
 		{"zfs", "anonymous", place{path: "/tank", device: "0:60"}, "/tank", "zfs", "", "", "", "", "tank/data", false, false},

@@ -80,6 +80,7 @@ func deviceDelta(device string, before, after diskStat, noFlushes string) Device
 		WriteBytes: grown("the count of sectors written", before.writeSectors, after.writeSectors, sectorBytes),
 		Merges:     grown("the count of merged writes", before.writeMerges, after.writeMerges, 1),
 		BusyNS:     grownMS("the device's busy time", before.busyMS, after.busyMS),
+		QueueNS:    queueNS(before, after),
 	}
 	switch {
 	case !before.hasFlushes || !after.hasFlushes:
@@ -95,6 +96,23 @@ func deviceDelta(device string, before, after diskStat, noFlushes string) Device
 	return d
 }
 
+// queueNS is the time that requests were under way, all together, without flushes. diskstats_show (block/genhd.c) adds up the times of reads,
+// writes, discards and flushes; but a flush's time is also within that of the write that asked for it, be it one of no bytes. Each of the two
+// numbers is cut to whole milliseconds, so that a span without traffic can be at -1 ms. Before Linux 5.5 there is no flush in it.
+func queueNS(before, after diskStat) measured.Int {
+	all := grownMS("the time of requests under way", before.weightedMS, after.weightedMS)
+	flushes := grownMS("the flush time", before.flushMS, after.flushMS)
+	a, ok := all.Get()
+	if !ok {
+		return all
+	}
+	f, ok := flushes.Get()
+	if !ok {
+		return flushes
+	}
+	return measured.Known(a - f)
+}
+
 // grownMS is grown for a time in milliseconds. The kernel prints these as 32-bit numbers (block/genhd.c), which wrap
 // after 50 days of work; then they go back, and the reading is unavailable.
 func grownMS(what string, before, after uint64) measured.Int {
@@ -104,7 +122,7 @@ func grownMS(what string, before, after uint64) measured.Int {
 // noDevice is the delta of a device whose counters could not be had.
 func noDevice(device, format string, args ...any) DeviceDelta {
 	v := measured.Unavailable[int64](format, args...)
-	return DeviceDelta{Device: device, Reads: v, ReadBytes: v, Writes: v, WriteBytes: v, Merges: v, Flushes: v, FlushNS: v, BusyNS: v}
+	return DeviceDelta{Device: device, Reads: v, ReadBytes: v, Writes: v, WriteBytes: v, Merges: v, Flushes: v, FlushNS: v, BusyNS: v, QueueNS: v}
 }
 
 // noMachine is the delta of a machine whose counters could not be had.

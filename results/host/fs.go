@@ -178,8 +178,8 @@ func parseCPUList(r io.Reader) ([]int, error) {
 	return cpus, nil
 }
 
-// humanBytes writes a size for a reader: binary units, one digit after the point.
-func humanBytes(n int64) string {
+// HumanBytes writes a size for a reader: 1.5 GiB. Binary units, one digit after the point.
+func HumanBytes(n int64) string {
 	const units = "KMGTPE"
 	if n < 1024 && n > -1024 {
 		return fmt.Sprintf("%d B", n)

@@ -65,7 +65,8 @@ type Disk struct {
 	Scheduler         string       `json:"scheduler"`
 	WriteCache        string       `json:"write_cache"` // "write back" or "write through"
 	FUA               string       `json:"fua"`
-	Rotational        string       `json:"rotational"` // "0" or "1", as the kernel believes
+	Rotational        string       `json:"rotational"`   // "0" or "1", as the kernel believes
+	CapacityBytes     measured.Int `json:"device_bytes"` // of the whole Device
 	LogicalBlock      measured.Int `json:"logical_block_bytes"`
 	PhysicalBlock     measured.Int `json:"physical_block_bytes"`
 	SizeBytes         measured.Int `json:"size_bytes"`                    // of the filesystem
@@ -104,15 +105,21 @@ type MachineDelta struct {
 
 // DeviceDelta is what the disk did during a span, from /proc/diskstats. It is the whole disk's work, whoever asked.
 type DeviceDelta struct {
-	Device     string       `json:"device"`
-	Reads      measured.Int `json:"reads"`
-	ReadBytes  measured.Int `json:"read_bytes"`
-	Writes     measured.Int `json:"writes"` // flushes are counted here too
+	Device    string       `json:"device"`
+	Reads     measured.Int `json:"reads"`
+	ReadBytes measured.Int `json:"read_bytes"`
+	// Writes are requests, after merging. One that only asks for a flush counts here too, as a write of no bytes, and again in Flushes; a
+	// flush that goes with a write's data, as a journal's commit has it, counts in Flushes alone. The kernel does not tell the two apart
+	// (block/blk-flush.c, blk_account_io_done in block/blk-mq.c): Writes less Flushes is not the number of writes with data.
+	Writes     measured.Int `json:"writes"`
 	WriteBytes measured.Int `json:"write_bytes"`
-	Merges     measured.Int `json:"write_merges"`
-	Flushes    measured.Int `json:"flushes"`
-	FlushNS    measured.Int `json:"flush_ns"`
-	BusyNS     measured.Int `json:"busy_ns"` // time with at least one request under way
+	Merges     measured.Int `json:"write_merges"` // that joined another request before it was sent
+	Flushes    measured.Int `json:"flushes"`      // that were sent to the device
+	FlushNS    measured.Int `json:"flush_ns"`     // of all of them together
+	BusyNS     measured.Int `json:"busy_ns"`      // time with at least one request under way
+	// QueueNS is the time that requests were under way, one and all: over the span's length, it is how many there were on average. Each
+	// counts when it ends. Flushes by themselves are not in it: the kernel counts their time twice, here and with who asked for them.
+	QueueNS measured.Int `json:"queue_ns"`
 }
 
 // Residency is how much of a file is in the page cache.

@@ -15,7 +15,7 @@ type NoRoomError struct {
 
 func (e *NoRoomError) Error() string {
 	return fmt.Sprintf("make room in %s: need %s, have %s free, of which %s stay free: remove files there, choose a folder on another filesystem, or choose smaller files",
-		e.Dir, humanBytes(e.Need), humanBytes(e.Have), humanBytes(e.Keep))
+		e.Dir, HumanBytes(e.Need), HumanBytes(e.Have), HumanBytes(e.Keep))
 }
 
 // RoomFor tells whether need bytes can be written in the folder dir so that a tenth of its filesystem, or 1 GiB where

@@ -74,7 +74,7 @@ func TestBlocks(t *testing.T) {
 
 func TestHumanBytes(t *testing.T) {
 	for n, want := range map[int64]string{0: "0 B", 1023: "1023 B", 1024: "1.0 KiB", 1536: "1.5 KiB", 1 << 30: "1.0 GiB", math.MaxInt64: "8.0 EiB"} {
-		if got := humanBytes(n); got != want {
+		if got := HumanBytes(n); got != want {
 			t.Errorf("%d: got %q, want %q", n, got, want)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"unique"
 )
 
 // prefix starts the JSON string that stands where a number could not be had.
@@ -22,7 +23,8 @@ type Number interface {
 type Value[N Number] struct {
 	number N
 	known  bool
-	why    string
+	// A record says the same reason in thousands of trials: it is kept once. The zero handle is no reason.
+	why unique.Handle[string]
 }
 
 // The two kinds of readings that records hold.
@@ -36,7 +38,15 @@ func Known[N Number](n N) Value[N] { return Value[N]{number: n, known: true} }
 
 // Unavailable is a reading that could not be had, with the reason in the manner of fmt.Sprintf.
 func Unavailable[N Number](format string, args ...any) Value[N] {
-	return Value[N]{why: fmt.Sprintf(format, args...)}
+	return because[N](fmt.Sprintf(format, args...))
+}
+
+// because is unavailable with a reason; without one it is the zero value.
+func because[N Number](why string) Value[N] {
+	if why == "" {
+		return Value[N]{}
+	}
+	return Value[N]{why: unique.Make(why)}
 }
 
 // Get returns the number, and whether there is one.
@@ -47,10 +57,10 @@ func (v Value[N]) Why() string {
 	switch {
 	case v.known:
 		return ""
-	case v.why == "":
+	case v.why == unique.Handle[string]{}:
 		return "not recorded"
 	}
-	return v.why
+	return v.why.Value()
 }
 
 // String is the number in its shortest form, or "unavailable: why".
@@ -77,7 +87,7 @@ func (v *Value[N]) UnmarshalJSON(b []byte) error {
 		if !ok {
 			return fmt.Errorf("read value %s: want a number or %q", b, prefix+"why")
 		}
-		*v = Value[N]{why: rest}
+		*v = because[N](rest)
 		return nil
 	}
 	var n N

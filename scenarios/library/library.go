@@ -30,6 +30,14 @@ func IDs() []string {
 		"without-scatter-gather",
 		"network-primitives",
 		"random-vs-sequential",
+		"page-cache-is-memory",
+		"the-cliff",
 		"sync-policies",
+		"group-commit",
+		"queue-depth",
+		"block-sizes",
+		"many-logs",
+		"flush-truth",
+		"mechanical-disk",
 	}
 }

@@ -106,6 +106,12 @@ type Write struct {
 	// Fresh makes the writer prepare the file itself and remove it afterwards. Otherwise it is there, full of written blocks.
 	Fresh  bool `json:"fresh"`
 	Verify bool `json:"verify"` // read everything back afterwards and compare
+	// Timeline has a thread on TimelineCPU sample how the write goes, until what it left dirty has been written back. -1: on any CPU.
+	Timeline    bool `json:"timeline,omitempty"`
+	TimelineCPU int  `json:"timeline_cpu,omitempty"`
+	// Modelled are mechanical disks that the writes are modelled on, by a thread on TimelineCPU as well. What it takes is no matter for a trial that
+	// is timed.
+	Modelled []ModelledDisk `json:"modelled,omitempty"`
 	// MemoryCopy also measures copying in memory, with working sets for a last-level cache of CacheBytes; 0: not known.
 	MemoryCopy bool  `json:"memory_copy,omitempty"`
 	CacheBytes int64 `json:"cache_bytes,omitempty"`
@@ -149,6 +155,11 @@ type Result struct {
 	After      host.Residency               `json:"after"`
 	DirtyFirst host.DirtyMemory             `json:"dirty_before"`
 	DirtyLast  host.DirtyMemory             `json:"dirty_after"`
+	// Of the writer: see results.Trial.
+	InMemoryBytes measured.Int      `json:"in_memory_bytes"`
+	Timeline      *results.Timeline `json:"timeline,omitempty"`
+	// Modelled is what became of Write.Modelled.
+	Modelled []results.Modelled `json:"modelled,omitempty"`
 	// Sums are the checksums of what each stream brought, in the order of the streams.
 	Sums     []string          `json:"sums,omitempty"`
 	Checksum string            `json:"checksum,omitempty"` // writer: of what was read back

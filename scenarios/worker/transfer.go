@@ -122,6 +122,9 @@ func converse(active, passive, sender, receiver Peer) (Pair, error) {
 // blame finds the cause: when one side dies, the other only reports that its peer has gone, and may report first.
 func blame(ctx context.Context, err error, workers ...Peer) error {
 	if ctx.Err() != nil {
+		if stuck := (*StuckError)(nil); errors.As(err, &stuck) {
+			return fmt.Errorf("%w; %w", context.Cause(ctx), stuck)
+		}
 		return context.Cause(ctx)
 	}
 	var died, failed []error

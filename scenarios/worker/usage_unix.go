@@ -3,6 +3,7 @@
 package worker
 
 import (
+	"errors"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -18,6 +19,18 @@ type usage struct {
 }
 
 func (u *usage) snap() { u.err = unix.Getrusage(unix.RUSAGE_SELF, &u.raw) }
+
+// leaveOut takes what was used from one moment to another out of the span that u begins. Two moments that never were take nothing.
+func (u *usage) leaveOut(from, to *usage) {
+	u.err = errors.Join(u.err, from.err, to.err)
+	r, a, b := &u.raw, &from.raw, &to.raw
+	r.Utime = unix.NsecToTimeval(r.Utime.Nano() + b.Utime.Nano() - a.Utime.Nano())
+	r.Stime = unix.NsecToTimeval(r.Stime.Nano() + b.Stime.Nano() - a.Stime.Nano())
+	r.Nvcsw += b.Nvcsw - a.Nvcsw
+	r.Nivcsw += b.Nivcsw - a.Nivcsw
+	r.Minflt += b.Minflt - a.Minflt
+	r.Majflt += b.Majflt - a.Majflt
+}
 
 // side is what lies between two moments. The kernel splits user from system time by sampling where it is not built
 // with precise accounting; their sum is exact.

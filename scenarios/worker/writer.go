@@ -27,7 +27,14 @@ func write(ctx context.Context, c *control, job Write) (result *Result, err erro
 		return nil, fmt.Errorf("write: unknown method %q", job.Method)
 	}
 	plan := job.Plan
-	if err := pin(job.CPU, max(1, plan.Writers)); err != nil {
+	threads := max(1, plan.Writers)
+	if job.Timeline {
+		threads++
+	}
+	if len(job.Modelled) > 0 {
+		threads++
+	}
+	if err := pin(job.CPU, threads); err != nil {
 		return nil, err
 	}
 	size := max(payloadBytes/plan.BlockBytes, 1) * plan.BlockBytes
@@ -61,30 +68,68 @@ func write(ctx context.Context, c *control, job Write) (result *Result, err erro
 	}
 	defer func() { err = errors.Join(err, set.Close()) }()
 	set.Dedicate() // see pin
+	if err := readyQueues(set, plan); err != nil {
+		return nil, err
+	}
 	counters, err := host.OpenCounters(job.Device)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, counters.Close()) }()
+	var sampled *timeline
+	if job.Timeline { // before ownDescriptors: it is another thread that reads the files
+		plan.Progress = diskwrite.NewProgress(max(1, plan.Writers))
+		if sampled, err = startTimeline(job.Device, plan.Progress, job.TimelineCPU, result.Settings); err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, sampled.stop()) }()
+	}
+	var modelled *models
+	if len(job.Modelled) > 0 && len(targets) > 0 {
+		if modelled, err = startModels(job, method, targets); err != nil {
+			return nil, err
+		}
+		defer modelled.drop()
+	}
 	if plan.Writers > 1 {
 		result.Settings["descriptor_table"] = "shared by all writers"
 	} else {
 		ownDescriptors(result.Settings)
+	}
+	// Where a sync may follow the last write, what is in memory has to be looked up in between, and its CPU time to be left out.
+	look := func() { result.InMemoryBytes = inMemory(targets, method) }
+	var lookBegan, lookEnded usage
+	if plan.Policy.ID != diskwrite.SyncNone {
+		plan.Accepted = func() {
+			lookBegan.snap()
+			look()
+			lookEnded.snap()
+		}
 	}
 	op, syncs, commits := results.NewHistogram(), results.NewHistogram(), results.NewHistogram()
 	if err := c.awaitGo(ctx); err != nil {
 		return nil, err
 	}
 
+	if modelled != nil {
+		modelled.begin()
+	}
 	var before, after usage
 	counters.Before()
 	before.snap()
+	if sampled != nil {
+		sampled.begin()
+	}
 	done, err := set.Run(plan, diskwrite.Histograms{Op: op.Histogram, Sync: syncs.Histogram, Commit: commits.Histogram})
 	after.snap()
 	counters.After()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", job.Method, err)
 	}
+	if plan.Accepted == nil {
+		look()
+	}
+	before.leaveOut(&lookBegan, &lookEnded)
 
 	result.Bytes, result.Operations = done.Bytes, done.Operations
 	result.AcceptedNS = measured.Known(done.AcceptedNS)
@@ -110,11 +155,25 @@ func write(ctx context.Context, c *control, job Write) (result *Result, err erro
 		// What is still dirty would be written back during the next trial and disturb it.
 		for _, target := range targets {
 			if err := target.Sync(); err != nil {
-				return nil, fmt.Errorf("settle: %w", err)
+				return nil, fmt.Errorf("write back what the trial left: %w%s", err, diskwrite.Remedy(err))
 			}
 		}
 		counters.Settled()
 		result.Settled = counters.DeviceSettled()
+		if modelled != nil {
+			result.Modelled = modelled.result(plan, method, done, targets)
+		}
+		if sampled != nil {
+			if err := sampled.stop(); err != nil {
+				return nil, err
+			}
+			result.Timeline = sampled.result()
+		}
+		if scattered(plan.Pattern) && !method.Uncached {
+			if result.InMemoryBytes, err = checkFolios(targets[0], plan.BlockBytes, result.InMemoryBytes); err != nil {
+				return nil, err
+			}
+		}
 		if job.Verify {
 			plan.Operations = done.Operations
 			if result.Checksum, err = diskwrite.VerifyBack(ctx, job.File, plan); err != nil {
@@ -123,6 +182,22 @@ func write(ctx context.Context, c *control, job Write) (result *Result, err erro
 		}
 	}
 	return result, nil
+}
+
+// readyQueues sets up the rings of a single writer, so that this is no part of what the trial's counters count. A ring belongs to the thread that
+// readies it: several writers do it themselves, right before the run's clock starts.
+func readyQueues(set diskwrite.Set, plan diskwrite.Job) error {
+	if len(set) > 1 {
+		return nil
+	}
+	for _, f := range set[0] {
+		if q, ok := f.(diskwrite.Queue); ok {
+			if err := q.Ready(max(1, plan.Depth), plan.Payload); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // openTargets opens the written files a second time, for looking at their pages and for settling, and brings a file that
@@ -140,7 +215,7 @@ func openTargets(ctx context.Context, job Write, method diskwrite.Method, result
 	for _, name := range job.Plan.Names(job.File) {
 		f, err := os.OpenFile(name, os.O_RDWR, 0)
 		if err != nil {
-			return targets, fmt.Errorf("open file to write: %w", err)
+			return targets, fmt.Errorf("open file to write: %w%s", err, diskwrite.Remedy(err))
 		}
 		targets = append(targets, f)
 	}
@@ -150,6 +225,9 @@ func openTargets(ctx context.Context, job Write, method diskwrite.Method, result
 		}
 		result.Before = residency(targets)
 	} else {
+		if err := wantSize(targets[0], job.Plan.FileBytes); err != nil {
+			return targets, err
+		}
 		want := CacheWarm
 		if method.Uncached {
 			want = CacheCold
@@ -181,13 +259,16 @@ func wantFresh(pattern diskwrite.Pattern, job Write, targets []*os.File) error {
 	return nil
 }
 
-// residency is that of a file. It is not summed up over several.
-func residency(files []*os.File) host.Residency {
-	if len(files) == 1 {
-		return host.Resident(files[0])
+// wantSize refuses a file that somebody else has changed since it was made: writing over it would be something else.
+func wantSize(f *os.File, bytes int64) error {
+	info, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("check file to write: %w", err)
 	}
-	why := measured.Unavailable[int64]("not looked up for %d files", len(files))
-	return host.Residency{Source: "none", Pages: why, Resident: why, Dirty: why, Writeback: why}
+	if info.Size() != bytes {
+		return fmt.Errorf("check file to write: %s has %d bytes and was made with %d: somebody else changed it meanwhile; keep others from the folder, and run again", f.Name(), info.Size(), bytes)
+	}
+	return nil
 }
 
 func closeAll(files []*os.File) error {
