@@ -43,8 +43,8 @@ type model struct {
 	why   string      // it does not
 }
 
-// startModels readies the disks, and a trace of the device. It must be ended by result or drop.
-func startModels(job Write, method diskwrite.Method, targets []*os.File) (*models, error) {
+// startModels readies the disks, and a trace of the device, whose files belong to another thread. It must be ended by result or drop.
+func startModels(job Write, method diskwrite.Method) (*models, error) {
 	m := &models{device: job.Device}
 	for _, d := range job.Modelled {
 		drive, ok := hdd.FindDrive(d.Drive)
@@ -73,11 +73,15 @@ func startModels(job Write, method diskwrite.Method, targets []*os.File) (*model
 		}
 		d.trace.pid, d.trace.underWay = os.Getpid(), underWay(job.Plan, method)
 	}
-	m.place = newPlacement(job.Plan.Pattern, targets, job.Device)
 	if m.tracer, err = startTracer(job.Device, job.TimelineCPU, m.take); err != nil {
 		m.why = err.Error()
 	}
 	return m, nil
+}
+
+// locate tells the models which files are written. It comes before the first write.
+func (m *models) locate(pattern diskwrite.PatternID, targets []*os.File) {
+	m.place = newPlacement(pattern, targets, m.device)
 }
 
 func deviceSize(device string) (int64, error) {

@@ -57,11 +57,36 @@ func write(ctx context.Context, c *control, job Write) (result *Result, err erro
 			return nil, err
 		}
 	}
+	var sampled *timeline
+	if job.Timeline {
+		plan.Progress = diskwrite.NewProgress(max(1, plan.Writers))
+		if sampled, err = startTimeline(job.Device, plan.Progress, job.TimelineCPU, result.Settings); err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, sampled.stop()) }()
+	}
+	var modelled *models
+	if len(job.Modelled) > 0 && method.ID != "null" {
+		if modelled, err = startModels(job, method); err != nil {
+			return nil, err
+		}
+		defer modelled.drop()
+	}
+	// After the files that another thread reads, and before those that are written: the other threads' table would keep them open
+	// until this process ends, and a removed file's blocks would be freed only then, in the middle of the next trial.
+	if plan.Writers > 1 {
+		result.Settings["descriptor_table"] = "shared by all writers"
+	} else {
+		ownDescriptors(result.Settings)
+	}
 	targets, err := openTargets(ctx, job, method, result)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, closeAll(targets)) }()
+	if modelled != nil {
+		modelled.locate(plan.Pattern, targets)
+	}
 	set, err := plan.Open(method, job.File)
 	if err != nil {
 		return nil, err
@@ -76,26 +101,6 @@ func write(ctx context.Context, c *control, job Write) (result *Result, err erro
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, counters.Close()) }()
-	var sampled *timeline
-	if job.Timeline { // before ownDescriptors: it is another thread that reads the files
-		plan.Progress = diskwrite.NewProgress(max(1, plan.Writers))
-		if sampled, err = startTimeline(job.Device, plan.Progress, job.TimelineCPU, result.Settings); err != nil {
-			return nil, err
-		}
-		defer func() { err = errors.Join(err, sampled.stop()) }()
-	}
-	var modelled *models
-	if len(job.Modelled) > 0 && len(targets) > 0 {
-		if modelled, err = startModels(job, method, targets); err != nil {
-			return nil, err
-		}
-		defer modelled.drop()
-	}
-	if plan.Writers > 1 {
-		result.Settings["descriptor_table"] = "shared by all writers"
-	} else {
-		ownDescriptors(result.Settings)
-	}
 	// Where a sync may follow the last write, what is in memory has to be looked up in between, and its CPU time to be left out.
 	look := func() { result.InMemoryBytes = inMemory(targets, method) }
 	var lookBegan, lookEnded usage
