@@ -54,7 +54,7 @@ type Memory struct {
 type Disk struct {
 	Folder       string `json:"folder"`
 	MountPoint   string `json:"mount_point"`
-	Filesystem   string `json:"filesystem"`    // ext4, xfs, tmpfs, …
+	Filesystem   string `json:"filesystem"`    // ext4, xfs, tmpfs, …; of an overlay also what it is over: "overlay over ext4"
 	MountOptions string `json:"mount_options"` // per mount and per superblock
 	// Device is the name whose counters are read: the whole disk, since the kernel counts flushes only there.
 	// Empty where no block device is known; then Why says so.
