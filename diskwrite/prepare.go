@@ -108,7 +108,7 @@ func prepare(ctx context.Context, names []string, pattern PatternID, fileBytes i
 }
 
 // Remedy says what to do about an error that the disk under a file brought about: no space, a quota, a fault, or that the filesystem became
-// read-only. It is the end of a sentence, which begins with a colon, or empty.
+// read-only; and about too many files. It is the end of a sentence, which begins with a colon, or empty.
 func Remedy(err error) string {
 	for _, r := range []struct {
 		errno syscall.Errno
@@ -118,6 +118,8 @@ func Remedy(err error) string {
 		{syscall.EDQUOT, "that is a limit of yours, however much is free; remove files of yours, have it raised, or choose a smaller file"},
 		{syscall.EIO, "the device reported a fault; see the kernel's log (dmesg)"},
 		{syscall.EROFS, "the filesystem has become read-only, by hand or since it met a fault; see the kernel's log (dmesg)"},
+		// The Go runtime has raised the soft limit to the hard one by then.
+		{syscall.EMFILE, "raise the limit (ulimit -n), or choose fewer files or writers"},
 	} {
 		if errors.Is(err, r.errno) {
 			return ": " + r.text
@@ -225,12 +227,12 @@ func VerifyBack(ctx context.Context, name string, j Job) (checksum string, err e
 
 func verifyBack(ctx context.Context, name string, j Job, window int64) (checksum string, err error) {
 	if err := j.Validate(); err != nil {
-		return "", fmt.Errorf("verify %s: %w", name, err)
+		return "", fmt.Errorf("verify %s: %w%s", name, err, Remedy(err))
 	}
 	sum := xxhash.New()
 	for i, n := range j.Names(name) {
 		if err := j.verifyFile(ctx, n, i, window, sum); err != nil {
-			return "", fmt.Errorf("verify %s: %w", n, err)
+			return "", fmt.Errorf("verify %s: %w%s", n, err, Remedy(err))
 		}
 	}
 	return fmt.Sprintf("%016x", sum.Sum64()), nil

@@ -1,6 +1,12 @@
 package diskwrite
 
-import "testing"
+import (
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+)
 
 // As many writes as Room tells fit the file, wherever the seed lets them go, and fill it but for a stretch.
 func TestRoom(t *testing.T) {
@@ -31,5 +37,13 @@ func TestRoom(t *testing.T) {
 	// More than can be counted: it is bounded, and returns.
 	if got := job(RandomAppendMix, 1<<40, 1-1e-9).Room(); got < 1<<40 {
 		t.Errorf("room for %d writes", got)
+	}
+}
+
+// Where files run out, it is said what to do.
+func TestRemedyOfTooManyFiles(t *testing.T) {
+	err := fmt.Errorf("open file: %w", &os.PathError{Op: "open", Path: "x", Err: syscall.EMFILE})
+	if got := Remedy(err); !strings.HasPrefix(got, ": ") || !strings.Contains(got, "ulimit -n") || !strings.Contains(got, "fewer files or writers") {
+		t.Errorf("got %q", got)
 	}
 }

@@ -20,6 +20,9 @@ type way struct {
 	holds  func(results.Params) bool
 }
 
+// untilDurable is the way whose name says no more than its metric.
+const untilDurable = "until durable"
+
 // ways lists them in the order in which an answer names them.
 func ways() []way {
 	direct := func(p results.Params) bool { return strings.Contains(p.Method, "direct") }
@@ -27,7 +30,7 @@ func ways() []way {
 	return []way{
 		{"through the page cache", results.MetricAccepted, func(p results.Params) bool { return !direct(p) && !alwaysDurable(p) }},
 		{"with O_DIRECT", results.MetricAccepted, func(p results.Params) bool { return direct(p) && !alwaysDurable(p) }},
-		{"until durable", results.MetricDurable, func(p results.Params) bool { return durable(p) && !direct(p) && !alwaysDurable(p) }},
+		{untilDurable, results.MetricDurable, func(p results.Params) bool { return durable(p) && !direct(p) && !alwaysDurable(p) }},
 		{"when each is made durable by itself", results.MetricDurable, alwaysDurable},
 	}
 }
@@ -77,15 +80,17 @@ func (a *answering) byPattern(g group, pairs []pair) (clauses []string, ok bool)
 		a.patterns[w.name] = true
 		p := pairs[at]
 		c, _ := p.find(w.metric)
+		if varyingBlocks(pairs) {
+			w.name += " with " + formatBytes(p.Case.Params.BlockBytes) + " blocks"
+		}
 		quick, slow := patternNoun(p.Baseline.Params), patternNoun(p.Case.Params)
 		ratio := fastness(c)
 		if c.Verdict == results.Higher {
 			quick, slow = slow, quick
 		}
-		before := told
-		told = ""
 		switch {
 		case shown(c.Verdict):
+			before := told
 			told = quick + " are "
 			if before == told { // the same are faster again
 				clauses[len(clauses)-1] += fmt.Sprintf(", %s %s", ratio, w.name)
@@ -93,23 +98,64 @@ func (a *answering) byPattern(g group, pairs []pair) (clauses []string, ok bool)
 			}
 			clauses = append(clauses, fmt.Sprintf("%s are %s as fast as %s %s", quick, ratio, slow, w.name))
 		case c.Verdict == results.NoDifference:
+			told = ""
 			clauses = append(clauses, fmt.Sprintf("%s, no difference is shown between %s and %s", w.name, slow, quick))
 		default:
 			words, _ := word(w.metric)
-			a.drown(slow+" and "+quick, words.What)
+			what := words.What
+			if w.name != untilDurable { // else it would contradict what is shown of another way
+				what += " " + w.name
+			}
+			a.drown(slow+" and "+quick, what)
 		}
 	}
 	return clauses, true
 }
 
-// fastness is how many times as fast the faster end of a comparison of rates is: "4.3 times".
+// varyingBlocks says whether pairs are of blocks of several sizes.
+func varyingBlocks(pairs []pair) bool {
+	return slices.ContainsFunc(pairs, func(p pair) bool { return p.Case.Params.BlockBytes != pairs[0].Case.Params.BlockBytes })
+}
+
+// fastness is how many times as fast the faster end of a comparison of rates is, with its interval: "4.3 times (3.9 to 4.8)".
 func fastness(c results.Comparison) string {
 	ratio, low, high := c.Ratio, c.Low, c.High
 	if c.Verdict == results.Lower && ratio > 0 && low > 0 && high > 0 {
 		ratio, low, high = 1/ratio, 1/c.High, 1/c.Low
 	}
-	text, _, _ := formatRatio(ratio, low, high)
-	return text + " times"
+	text, from, to := formatRatio(ratio, low, high)
+	return fmt.Sprintf("%s times (%s to %s)", text, from, to)
+}
+
+// cliffAnswer says of the first write whose rate fell for good where it did; "" where none did.
+func cliffAnswer(s *results.Summary) string {
+	cases, home := writesOf(s)
+	for _, c := range cases {
+		at, bytes, before, after, ok := cliffWords(c)
+		if !ok {
+			continue
+		}
+		text := fmt.Sprintf("%s are accepted at %s for the first %s (%s), and at %s from then on", writeSubject(home[c], c).text, before, bytes, at, after)
+		if !atLimit(c) {
+			text += ", though what was dirty is not shown to have come to the background limit by then"
+		}
+		return text
+	}
+	return ""
+}
+
+// doubtAnswer is a sentence where the disk can't have done what it says; "" where nothing speaks against it.
+func doubtAnswer(s *results.Summary) string {
+	cases, _ := writesOf(s)
+	doubted := slices.ContainsFunc(cases, func(c *results.CaseSummary) bool {
+		return slices.ContainsFunc(c.Warnings, func(w string) bool {
+			return slices.ContainsFunc(flushDoubts(), func(begin string) bool { return strings.HasPrefix(w, begin) })
+		})
+	})
+	if !doubted {
+		return ""
+	}
+	return " Whether what is called durable here was on a medium is doubtful: the findings say why."
 }
 
 // memoryAnswer is the answer's second sentence: how close the writes that come closest to memory come to it, accepted and durable.
@@ -134,16 +180,39 @@ func memoryAnswer(s *results.Summary) string {
 		}
 		return "at " + text + " times the speed of copying in memory"
 	}
-	done := "accepted"
+	done, first := "accepted", accepted
 	if alwaysDurable(c.Params) {
 		done = "made durable"
+		if durable.Why() == "" {
+			first = durable
+		}
 	}
-	text := fmt.Sprintf(" %s are "+done+" %s", sentence(writeSubject(home[c], c).text), value(accepted))
+	text := fmt.Sprintf(" %s are "+done+" %s", sentence(writeSubject(home[c], c).text), value(first))
 	if durable.Why() == "" && !sameMetric(accepted, durable) && !alwaysDurable(c.Params) {
 		ratio, _, _ := formatRatio(durable.Median, durable.Low, durable.High)
 		text += ", and durable at " + ratio + " times"
 	}
+	if wait, ok := commitWait(c); ok {
+		text += "; " + wait
+	}
 	return text + "."
+}
+
+// commitWait says how long a commit takes, the sync that covers it included.
+func commitWait(c *results.CaseSummary) (text string, ok bool) {
+	times, ok := c.LatencyNS["commit"]
+	if !ok {
+		return "", false
+	}
+	p50, ok := times.P50.Get()
+	if !ok {
+		return "", false
+	}
+	text = fmt.Sprintf("a commit takes %s in the median", formatNS(float64(p50)))
+	if p99, ok := times.P99.Get(); ok {
+		text += fmt.Sprintf(", and %s at the 99th percentile", formatNS(float64(p99)))
+	}
+	return text + ", its sync included", true
 }
 
 // askedModelled picks the modelled comparison that is asked of first among some cases: of random writes with appends that are written alike;
@@ -152,7 +221,7 @@ func askedModelled(s *results.Summary, cases []*results.CaseSummary) (m results.
 	for _, one := range s.Modelled {
 		at := slices.IndexFunc(cases, func(c *results.CaseSummary) bool { return c.ID == one.Case })
 		from := slices.IndexFunc(cases, func(c *results.CaseSummary) bool { return c.ID == one.Baseline })
-		if at < 0 || from < 0 || !(one.Ratio > 0) {
+		if at < 0 || from < 0 || !(one.Ratio > 0) || straysIn(one, cases[at], cases[from]) {
 			continue
 		}
 		a, b := cases[at].Params, cases[from].Params
@@ -174,14 +243,19 @@ func modelledWords(s *results.Summary, cases []*results.CaseSummary) (text strin
 	if !ok {
 		return "", false
 	}
-	return fmt.Sprintf("%s would take %s %s at %s the rate of %s %s", withCache(m.Drive, m.WriteCache), c.Params.Method, patternNoun(c.Params), fraction(m.Ratio), b.Params.Method, patternNoun(b.Params)), true
+	how := ""
+	others := slices.DeleteFunc(slices.Clone(cases), func(c *results.CaseSummary) bool { return durableMethod(c.Params) })
+	if words := syncWords(c.Params); words != "" && varying(others)["sync"] && c.Params.Sync == b.Params.Sync && !durableMethod(c.Params) {
+		how = " " + condition("sync", words)
+	}
+	return fmt.Sprintf("%s would take %s %s%s at %s the rate of %s %s", withCache(m.Drive, m.WriteCache), c.Params.Method, patternNoun(c.Params), how, fraction(m.Ratio), b.Params.Method, patternNoun(b.Params)), true
 }
 
-// modelledAnswer is a clause about one modelled comparison; "" where nothing was modelled.
+// modelledAnswer is the answer's last sentence, about one modelled comparison; "" where nothing was modelled.
 func modelledAnswer(s *results.Summary) string {
 	cases, _ := writesOf(s)
 	if text, ok := modelledWords(s, cases); ok {
-		return text + " (modelled)"
+		return " " + sentence(text) + " (modelled)."
 	}
 	return ""
 }

@@ -204,7 +204,7 @@ func (b barRows) Plot(c draw.Canvas, p *plot.Plot) {
 		}
 		if b.above {
 			y -= labelHeight
-			onPaper(c, over, vg.Point{X: c.Min.X - 2, Y: y + labelHeight/2 - 1}, bar.Label)
+			onPaper(c, over, vg.Point{X: c.Min.X + 4, Y: y + labelHeight/2 - 1}, bar.Label) // right of the line that bars start from
 		}
 		y -= rowHeight
 		mid := y + rowHeight/2
@@ -270,7 +270,11 @@ func fillBar(c draw.Canvas, r vg.Rectangle, l look, tinted bool) {
 	}
 	c.SetColor(fill)
 	c.Fill(r.Path())
-	hatch(c, r, l.Texture)
+	in := paper
+	if tinted {
+		in = l.Color
+	}
+	fillTexture(c, r, l.Texture, in)
 	if tinted || l.Texture != plainTexture || l.Color == yellow {
 		edge := draw.LineStyle{Color: l.Color, Width: 0.8}
 		if l.Color == yellow {
@@ -282,58 +286,78 @@ func fillBar(c draw.Canvas, r vg.Rectangle, l look, tinted bool) {
 	}
 }
 
-// hatch draws a texture over a rectangle, in paper. The lines are cut at the edges by hand: SVG clip paths need
-// identifiers, and those must not meet when many charts stand in one page.
-func hatch(c draw.Canvas, r vg.Rectangle, t texture) {
-	hatchIn(c, r, t, color.NRGBA{paper.R, paper.G, paper.B, 0xFF})
+// fillTexture draws a texture's shapes over a rectangle, in a colour. They are all of one path, since a chart has many, and only those
+// that are wholly inside: SVG clip paths need identifiers, and those must not meet when many charts stand in one page.
+func fillTexture(c draw.Canvas, r vg.Rectangle, t texture, in color.NRGBA) {
+	if t == plainTexture {
+		return
+	}
+	rows, radius, step := 1, vg.Length(2.6), vg.Length(11)
+	switch t {
+	case speckTexture:
+		rows, radius, step = 2, 1.1, 7
+	case rowTexture:
+		rows, radius, step = 2, 1.5, 8
+	case chainTexture:
+		rows, radius, step = 2, 2, 9
+	case ringTexture, diamondTexture, triangleTexture:
+		radius = 3.2
+	}
+	var shapes vg.Path
+	h := (r.Max.Y - r.Min.Y) / vg.Length(rows)
+	for row := range rows {
+		y := r.Min.Y + h*(vg.Length(row)+0.5)
+		for x := r.Min.X + radius + 2.5 + step/2*vg.Length(row); x+radius+1.5 < r.Max.X; x += step {
+			addShape(&shapes, t, x, y, radius)
+		}
+	}
+	if len(shapes) == 0 {
+		return
+	}
+	c.SetColor(in)
+	switch t {
+	case ringTexture, chainTexture:
+		c.SetLineWidth(1.1)
+		c.SetLineDash(nil, 0)
+		c.Stroke(shapes)
+	default:
+		c.Fill(shapes)
+	}
 }
 
-// hatchIn draws a texture in a colour.
-func hatchIn(c draw.Canvas, r vg.Rectangle, t texture, in color.NRGBA) {
-	style := draw.LineStyle{Color: in, Width: 1.1}
-	h := r.Max.Y - r.Min.Y
-	step := vg.Length(6)
-	slanted := func(rising bool) {
-		for x := r.Min.X - h; x < r.Max.X; x += step {
-			x0, x1 := max(x, r.Min.X), min(x+h, r.Max.X)
-			if x1 <= x0 {
-				continue
-			}
-			y0, y1 := r.Min.Y+(x0-x), r.Min.Y+(x1-x)
-			if !rising {
-				y0, y1 = r.Max.Y-(x0-x), r.Max.Y-(x1-x)
-			}
-			c.StrokeLine2(style, x0, y0, x1, y1)
-		}
-	}
-	level := func() {
-		for y := r.Min.Y + h/3; y < r.Max.Y-0.5; y += h / 3 {
-			c.StrokeLine2(style, r.Min.X, y, r.Max.X, y)
-		}
-	}
-	upright := func() {
-		for x := r.Min.X + step; x < r.Max.X; x += step {
-			c.StrokeLine2(style, x, r.Min.Y, x, r.Max.Y)
-		}
-	}
+// addShape adds one of a texture's shapes to a path.
+func addShape(to *vg.Path, t texture, x, y, radius vg.Length) {
+	corners := []vg.Point{{X: -1, Y: -1}, {X: 1, Y: -1}, {X: 1, Y: 1}, {X: -1, Y: 1}}
 	switch t {
-	case slashTexture:
-		slanted(true)
-	case backTexture:
-		slanted(false)
-	case crossTexture:
-		slanted(true)
-		slanted(false)
-	case levelTexture:
-		level()
-	case uprightTexture:
-		upright()
-	case gridTexture:
-		level()
-		upright()
-	case denseTexture, denseBackTexture:
-		step = 3.5
-		slanted(t == denseTexture)
+	case squareTexture, rowTexture:
+	case diamondTexture:
+		corners = []vg.Point{{Y: -1}, {X: 1}, {Y: 1}, {X: -1}}
+	case triangleTexture:
+		corners = []vg.Point{{X: -1, Y: -0.8}, {X: 1, Y: -0.8}, {Y: 1}}
+	default:
+		to.Move(vg.Point{X: x + radius, Y: y})
+		to.Arc(vg.Point{X: x, Y: y}, radius, 0, 2*math.Pi)
+		to.Close()
+		return
+	}
+	for i, p := range corners {
+		if at := (vg.Point{X: x + p.X*radius, Y: y + p.Y*radius}); i == 0 {
+			to.Move(at)
+		} else {
+			to.Line(at)
+		}
+	}
+	to.Close()
+}
+
+// hatch draws close slanted lines over a rectangle. They are cut at the edges by hand, as fillTexture's shapes are.
+func hatch(c draw.Canvas, r vg.Rectangle, in color.NRGBA) {
+	const step = vg.Length(3.5)
+	h := r.Max.Y - r.Min.Y
+	for x := r.Min.X - h; x < r.Max.X; x += step {
+		if x0, x1 := max(x, r.Min.X), min(x+h, r.Max.X); x1 > x0 {
+			c.StrokeLine2(draw.LineStyle{Color: in, Width: 1.1}, x0, r.Min.Y+(x0-x), x1, r.Min.Y+(x1-x))
+		}
 	}
 }
 

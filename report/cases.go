@@ -13,6 +13,7 @@ import (
 // group is what one table or chart can hold: the cases of one part of a scenario that were measured in the same way.
 type group struct {
 	Name     string // title, and what tells it from the other groups of that title: "Writes, dsync"
+	Apart    string // the end of Name where groups would have one name: the methods, say, of this one
 	Part     int
 	Kind     results.Kind
 	Workload string // stream or fetch; empty for writes
@@ -114,6 +115,59 @@ func nameGroups(all []group) {
 			}
 		}
 	}
+	setApart(all)
+}
+
+// setApart tells groups of one name apart by what they have of the first dimension in which they differ: "Writes, buffered, direct and
+// dsync", or "Writes, direct-dsync and 4 other methods" where those are many.
+func setApart(all []group) {
+	names := make([]string, len(all))
+	for i := range all {
+		names[i] = all[i].Name
+	}
+	for i := range all {
+		g := &all[i]
+		for _, name := range []string{"method", "pattern", "path", "sync", "link", "chunk", "block"} {
+			own := valuesOf(g.Cases, name)
+			namesake, alike := false, false
+			for j := range all {
+				if j != i && names[j] == names[i] {
+					namesake = true
+					alike = alike || slices.Equal(valuesOf(all[j].Cases, name), own)
+				}
+			}
+			if !namesake || alike {
+				continue
+			}
+			if g.Apart = joinWords(own); len(own) > 3 {
+				noun := map[bool]string{true: "others", false: "other " + name + "s"}[name == "sync"]
+				g.Apart = fmt.Sprintf("%s and %d %s", own[0], len(own)-1, noun)
+			}
+			g.Name += ", " + g.Apart
+			break
+		}
+	}
+}
+
+// plainName is the group's name without what only tells it from groups of that name.
+func (g group) plainName() string {
+	if g.Apart == "" {
+		return g.Name
+	}
+	return strings.TrimSuffix(g.Name, ", "+g.Apart)
+}
+
+// valuesOf lists what a dimension says of cases, each once.
+func valuesOf(cases []*results.CaseSummary, name string) []string {
+	var out []string
+	for _, d := range dimensions() {
+		for _, c := range cases {
+			if v := d.words(c.Params); d.name == name && v != "" && !slices.Contains(out, v) {
+				out = append(out, v)
+			}
+		}
+	}
+	return out
 }
 
 // shared is what a dimension says of all of some cases; false where they differ.
@@ -130,10 +184,16 @@ func shared(cases []*results.CaseSummary, d dimension) (string, bool) {
 func caseNames(s *results.Summary) map[string]string {
 	all := groups(s)
 	out := map[string]string{}
+	times := map[string]int{} // that a label occurs
+	for _, g := range all {
+		for _, c := range g.Cases {
+			times[label(c)]++
+		}
+	}
 	for _, g := range all {
 		for _, c := range g.Cases {
 			out[c.ID] = label(c)
-			if len(all) > 1 {
+			if len(all) > 1 && (g.Apart == "" || times[label(c)] > 1) { // what sets such a group apart, the labels say too
 				out[c.ID] += " (" + strings.ToLower(g.Name[:1]) + g.Name[1:] + ")"
 			}
 		}

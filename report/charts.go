@@ -32,11 +32,11 @@ func figuresOf(s *results.Summary) []figure {
 			if other.slug() == g.slug() {
 				same++
 			}
-			if fileWord(other.Name) == fileWord(g.Name) {
+			if fileWord(other.plainName()) == fileWord(g.plainName()) {
 				alike++
 			}
 		}
-		if word := fileWord(g.Name); same > 1 && alike == 1 && len(word) <= 32 {
+		if word := fileWord(g.plainName()); same > 1 && alike == 1 && len(word) <= 32 {
 			f.slug = word
 		} else if same > 1 {
 			f.slug += fmt.Sprintf("-%d", g.Part+1)
@@ -308,28 +308,75 @@ func (f figureMaker) found(metricName, neutral string) string {
 	if len(backed) == 0 {
 		return fmt.Sprintf("%s: none of the %d comparisons shows a difference", what, len(pairs))
 	}
-	slices.SortStableFunc(backed, func(a, b pair) int {
-		ca, _ := a.find(metricName)
-		cb, _ := b.find(metricName)
-		switch {
-		case ca.Ratio < cb.Ratio:
-			return -1
-		case ca.Ratio > cb.Ratio:
-			return 1
+	return what + ": " + f.span(backed, metricName) + remainder(pairs, metricName)
+}
+
+// mostNamed is how many cases a title names.
+const mostNamed = 3
+
+// span says between which ratios the comparisons lie that show a difference, and whose they are.
+func (f figureMaker) span(backed []pair, metricName string) string {
+	ratio := func(p pair) float64 { c, _ := p.find(metricName); return c.Ratio }
+	backed = slices.Clone(backed)
+	slices.SortStableFunc(backed, func(a, b pair) int { return cmp.Compare(ratio(a), ratio(b)) })
+	text := func(p pair) string {
+		c, _ := p.find(metricName)
+		out, _, _ := formatRatio(c.Ratio, c.Low, c.High)
+		return out
+	}
+	first, last := backed[0], backed[len(backed)-1]
+	low, high := text(first), text(last)
+	object := "the baseline of each"
+	if f.oneBaseline(backed) {
+		object = label(first.Baseline)
+	}
+	commas := slices.ContainsFunc(backed, func(p pair) bool { return strings.Contains(label(p.Case), ",") })
+	if len(backed) > mostNamed || commas && len(backed) > 1 { // a list of names that hold commas can't be read
+		if low == high {
+			return fmt.Sprintf("%d cases at %s times %s", len(backed), low, object)
 		}
-		return 0
-	})
-	least, _ := backed[0].find(metricName)
-	most, _ := backed[len(backed)-1].find(metricName)
-	low, _, _ := formatRatio(least.Ratio, least.Low, least.High)
-	high, _, _ := formatRatio(most.Ratio, most.Low, most.High)
-	if len(backed) == 1 {
-		return fmt.Sprintf("%s: %s is at %s times its baseline; the others show nothing", what, label(backed[0].Case), low)
+		return fmt.Sprintf("%d cases at %s (%s) to %s times %s (%s)", len(backed), low, label(first.Case), high, object, label(last.Case))
 	}
-	if low == high {
-		return fmt.Sprintf("%s: about %s times the baseline wherever a difference was shown", what, low)
+	var names []string
+	for _, p := range backed {
+		names = append(names, label(p.Case))
 	}
-	return fmt.Sprintf("%s: from %s (%s) to %s times the baseline (%s)", what, low, label(backed[0].Case), high, label(backed[len(backed)-1].Case))
+	if low != high {
+		low += " to " + high
+	}
+	return fmt.Sprintf("%s at %s times %s", joinWords(names), low, object)
+}
+
+// remainder says how many comparisons show no difference and how many are too noisy to say: a title that names the others only would pass
+// for all of them.
+func remainder(pairs []pair, metricName string) string {
+	same, noisy := 0, 0
+	for _, p := range pairs {
+		switch c, _ := p.find(metricName); {
+		case shown(c.Verdict):
+		case c.Verdict == results.NoDifference:
+			same++
+		default:
+			noisy++
+		}
+	}
+	others := func(n int) string {
+		if n == 1 {
+			return "1 other"
+		}
+		return fmt.Sprintf("%d others", n)
+	}
+	switch {
+	case same > 0 && noisy > 0:
+		return fmt.Sprintf("; %s show no difference or are too noisy to say", others(same+noisy))
+	case same > 1:
+		return fmt.Sprintf("; %s show no difference", others(same))
+	case same == 1:
+		return "; 1 other shows no difference"
+	case noisy > 0:
+		return fmt.Sprintf("; %s too noisy to say", others(noisy))
+	}
+	return ""
 }
 
 // unbound lists the pairs that did not both fill their link, the links that others did, and the cases of those.
@@ -631,11 +678,12 @@ func (f figureMaker) percentiles(name, key, what string, p piece) []figure {
 	if len(b.Curves) == 0 {
 		return nil
 	}
+	tellApart(b.Curves)
 	lumps := ""
 	if key == "op" {
 		lumps = lumpyNote(cases)
 	}
-	how := "Time of " + what + ": the merged distribution of all counted trials; a curve ends where the count no longer supports a percentile." + p.note + lumps
+	how := "Time of " + what + ": the times of all counted trials together, not the median of their percentiles; a curve ends where the count no longer supports a percentile." + p.note + lumps
 	return []figure{f.figure(name, f.latencyTitle(key, what, cases), how, cases, data, b)}
 }
 

@@ -259,8 +259,8 @@ func acceptedLook() look  { return look{Color: blue} }
 func deviceLook() look    { return look{Color: vermillion} }
 func dirtyLook() look     { return look{Color: orange} }
 func writebackLook() look { return look{Color: skyBlue} }
-func limitLook() look     { return look{Color: ink, Texture: slashTexture} }
-func lowLimitLook() look  { return look{Color: ink, Texture: backTexture} }
+func limitLook() look     { return look{Color: ink, Texture: dotTexture} }
+func lowLimitLook() look  { return look{Color: ink, Texture: speckTexture} }
 func longestLook() look   { return look{Color: green} }
 
 func (f figureMaker) cliffOf(name string, cases []*results.CaseSummary) figure {

@@ -26,6 +26,39 @@ type curve struct {
 	Ring   float64 // X of a point that is ringed: where a path starts to pay; 0 for none
 }
 
+// tellApart gives curves that look alike, since their cases differ only in what chooses no look, dashes and markers of their own: those
+// that no other curve of that colour has. The first keeps its look, and all keep their colours.
+func tellApart(curves []curve) {
+	dashes := []texture{dotTexture, speckTexture, ringTexture, squareTexture, rowTexture, diamondTexture, triangleTexture, chainTexture}
+	alike := func(i int, same func(a, b look) bool) func(curve) bool {
+		return func(c curve) bool { return c.Look.Color == curves[i].Look.Color && same(c.Look, curves[i].Look) }
+	}
+	oneLine := func(a, b look) bool { return a.Texture == b.Texture }
+	oneMarker := func(a, b look) bool { return a.Marker == b.Marker }
+	for i := range curves {
+		l := &curves[i].Look
+		if !slices.ContainsFunc(curves[:i], alike(i, oneLine)) {
+			continue
+		}
+		own := *l
+		for _, l.Texture = range dashes {
+			if !slices.ContainsFunc(slices.Concat(curves[:i], curves[i+1:]), alike(i, oneLine)) {
+				break
+			}
+			l.Texture = own.Texture
+		}
+		if !slices.ContainsFunc(curves[:i], alike(i, oneMarker)) {
+			continue
+		}
+		for _, l.Marker = range markers() {
+			if !slices.ContainsFunc(slices.Concat(curves[:i], curves[i+1:]), alike(i, oneMarker)) {
+				break
+			}
+			l.Marker = own.Marker
+		}
+	}
+}
+
 // mark is an X at which a vertical line stands, and what it means.
 type mark struct {
 	X    float64
@@ -271,6 +304,11 @@ func (b curvePlotter) Plot(c draw.Canvas, p *plot.Plot) {
 				c.StrokeLine2(style, x-2.5, upper[i].Y, x+2.5, upper[i].Y)
 			}
 		} else if len(upper) == len(line) && len(line) > 1 {
+			if slices.ContainsFunc(b.Curves, func(other curve) bool { return other.Look.Color == cv.Look.Color && other.Look != cv.Look }) {
+				edge := draw.LineStyle{Color: cv.Look.Color, Width: 0.7, Dashes: cv.Look.Texture.dashes()} // else nobody sees whose band this is
+				c.StrokeLines(edge, upper)
+				c.StrokeLines(edge, lower)
+			}
 			slices.Reverse(lower)
 			c.FillPolygon(color.NRGBA{cv.Look.Color.R, cv.Look.Color.G, cv.Look.Color.B, 0x40}, append(upper, lower...))
 		}

@@ -26,6 +26,7 @@ type document struct {
 	Limits   []string
 	Missing  []string // cases without numbers
 	Links    []string // but loopback, for renderers without a section about the machine
+	Moved    []string // names of tables that stand among the evidence since they are long
 	Evidence []table
 	Remarks  []string // about evidence that could not be had
 	Warnings []string
@@ -50,6 +51,8 @@ type table struct {
 	Rows    [][]cell
 	Notes   []string // referred to as [1], [2], …
 	Legend  bool     // explains the marks of ratios
+	Name    string   // short, where a terminal may leave the table out
+	Most    int      // rows that a terminal shows: it leaves out a longer table; 0 for any
 }
 
 // column is a column's heading. A narrow renderer leaves out the columns with the highest Spare first; those with 0
@@ -205,12 +208,17 @@ func newDocument(s *results.Summary) document {
 		d.Evidence = append(d.Evidence, evidenceTables(g)...)
 	}
 	for _, of := range []struct {
+		name  string
 		table func(*results.Summary) (table, bool)
 		gist  bool // the findings have it
-	}{{memoryTable, true}, {regimeTable, false}, {deviceTable, true}, {modelledTable, false}} {
-		switch t, ok := of.table(s); {
+		most  int  // rows on a terminal
+	}{{"Against memory", memoryTable, true, 0}, {"Regimes", regimeTable, false, 0}, {"At the device", deviceTable, true, 0}, {"Modelled", modelledTable, false, mostModelled}} {
+		t, ok := of.table(s)
+		t.Name, t.Most = of.name, of.most
+		switch {
 		case !ok:
 		case of.gist && len(t.Rows) > mostRows:
+			d.Moved = append(d.Moved, t.Name)
 			d.Evidence = append(d.Evidence, t)
 		default:
 			d.Results = append(d.Results, t)
@@ -224,6 +232,9 @@ func newDocument(s *results.Summary) document {
 
 // mostRows is how long a table beside the results themselves can be and still be read on a terminal.
 const mostRows = 12
+
+// mostModelled is the same for modelled rates, which have several rows a case and no sentence each.
+const mostModelled = 24
 
 // peerName names the receivers' machine in one line.
 func peerName(h host.Host) string {
@@ -242,6 +253,9 @@ func peerName(h host.Host) string {
 // caption says what a group's table holds.
 func caption(g group) string {
 	what := g.title()
+	if g.Apart != "" {
+		what += ", " + g.Apart
+	}
 	if shared := common(g.Cases); len(shared) > 0 {
 		what += ": " + strings.Join(shared, ", ")
 	}
@@ -276,9 +290,24 @@ type measureColumn struct {
 func resultTable(g group) table {
 	t := table{Caption: caption(g), Columns: []column{{Head: "case"}}}
 	columns := resultColumns(g)
-	for _, c := range columns {
+	var merged []string
+	reasons := 0 // the column that has the reason where there are no numbers: one that is never left out
+	for i, c := range columns {
 		t.Columns = append(t.Columns, c.column)
 		t.Legend = t.Legend || c.ratio
+		if c.latency != "" {
+			merged = append(merged, c.Head)
+		}
+		if c.Spare == 0 && columns[reasons].Spare > 0 {
+			reasons = i
+		}
+	}
+	switch {
+	case len(merged) == 0:
+	case g.Workload == "fetch": // the other percentiles are medians there
+		t.Caption += ", " + joinWords(merged) + " over all of them"
+	default:
+		t.Caption += ", percentiles over all of them"
 	}
 	for _, c := range g.Cases {
 		if g.Searched && c.Status == results.CaseNotReached {
@@ -287,7 +316,7 @@ func resultTable(g group) table {
 		row := []cell{{Text: label(c)}}
 		for i, col := range columns {
 			switch {
-			case c.Status != results.CaseMeasured && i == 0:
+			case c.Status != results.CaseMeasured && i == reasons:
 				reason := c.Reason
 				if reason == "" {
 					reason = "no reason was recorded"

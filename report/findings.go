@@ -127,10 +127,14 @@ func findings(s *results.Summary) []string {
 		for _, p := range along {
 			out = append(out, p.sentences()...)
 		}
+		rest, drowned := drownedPairs(g, rest)
 		for _, p := range rest {
 			if text := pairSentence(g, p); text != "" {
 				out = append(out, text)
 			}
+		}
+		for _, d := range drowned {
+			out = append(out, d.sentence())
 		}
 		out = append(out, accounts(g)...)
 		if g.Kind == results.Write {
@@ -141,7 +145,7 @@ func findings(s *results.Summary) []string {
 	}
 	out = append(out, doubtSentences(s)...)
 	out = append(out, modelledSentences(s)...)
-	for _, text := range []string{steadySentence(s), wearSentence(s)} {
+	for _, text := range []string{strayedSentence(s), steadySentence(s), wearSentence(s)} {
 		if text != "" {
 			out = append(out, text)
 		}
@@ -210,6 +214,102 @@ func pairSentence(g group, p pair) string {
 	return text
 }
 
+// drowned are pairs of writes that share their conditions and their baseline, and of which nothing is shown to differ.
+type drowned struct {
+	conditions []string
+	object     phrase
+	pairs      []pair
+	subjects   []string
+}
+
+// drownedPairs takes out of a group's pairs of writes those of which nothing is shown to differ, where several can be told in one sentence. The
+// other pairs are returned as they are.
+func drownedPairs(g group, pairs []pair) (rest []pair, out []drowned) {
+	if g.Kind != results.Write {
+		return pairs, nil
+	}
+	var all []drowned
+	home := map[*results.CaseSummary]int{} // in all, by a pair's case
+	for _, p := range pairs {
+		if slices.ContainsFunc(wordings(), func(w wording) bool {
+			c, ok := p.find(w.Metric)
+			return ok && shown(c.Verdict) && !unsaid(p, w.Metric)
+		}) {
+			continue
+		}
+		subject, object, conditions := contrast(g, p)
+		at := slices.IndexFunc(all, func(d drowned) bool { return d.object == object && slices.Equal(d.conditions, conditions) })
+		if at < 0 {
+			at = len(all)
+			all = append(all, drowned{conditions: conditions, object: object})
+		}
+		all[at].pairs, all[at].subjects = append(all[at].pairs, p), append(all[at].subjects, subject.text)
+		home[p.Case] = at
+	}
+	for _, p := range pairs {
+		if at, ok := home[p.Case]; !ok || len(all[at].pairs) < 2 {
+			rest = append(rest, p)
+		}
+	}
+	return rest, slices.DeleteFunc(all, func(d drowned) bool { return len(d.pairs) < 2 })
+}
+
+// sentence names the quantities of which nothing can be said, and what they can't be said of. The tables have the numbers.
+func (d drowned) sentence() string {
+	said := func(verdict results.Verdict) string {
+		type alike struct {
+			who  string
+			what []string
+		}
+		var parts []alike
+		for _, w := range wordings() {
+			var who []string
+			for i, p := range d.pairs {
+				if c, ok := p.find(w.Metric); ok && c.Verdict == verdict && !unsaid(p, w.Metric) {
+					who = append(who, d.subjects[i])
+				}
+			}
+			if len(who) == 0 {
+				continue
+			}
+			names := "of " + listed(who)
+			if len(who) == len(d.pairs) {
+				names = "of any of them"
+			}
+			at := slices.IndexFunc(parts, func(a alike) bool { return a.who == names })
+			if at < 0 {
+				at = len(parts)
+				parts = append(parts, alike{who: names})
+			}
+			parts[at].what = append(parts[at].what, w.What)
+		}
+		var out []string
+		for _, p := range parts {
+			out = append(out, joinWords(p.what)+" "+p.who)
+		}
+		return strings.Join(out, "; ")
+	}
+	text := listed(d.subjects) + " against " + d.object.text + "."
+	if len(d.conditions) > 0 {
+		text = strings.Join(d.conditions, ", ") + ": " + text
+	}
+	if same := said(results.NoDifference); same != "" {
+		text += " No difference shown in " + same + "."
+	}
+	if noisy := said(results.TooNoisy); noisy != "" {
+		text += " Too noisy to say for " + noisy + "."
+	}
+	return sentence(text)
+}
+
+// listed joins names that may hold an "and" of their own.
+func listed(names []string) string {
+	if slices.ContainsFunc(names, func(n string) bool { return strings.Contains(n, " and ") }) {
+		return strings.Join(names, "; ")
+	}
+	return joinWords(names)
+}
+
 // sameAsDurable says whether a pair's accepted and durable rates are one thing, as where each write is made durable by itself.
 func sameAsDurable(p pair) bool {
 	a, ok := p.find(results.MetricAccepted)
@@ -235,6 +335,9 @@ func limitNote(g group, p pair) string {
 	if p.Case.Bottleneck == p.Baseline.Bottleneck {
 		note = fmt.Sprintf("Both limited by: %s.", p.Case.Bottleneck)
 		if p.Case.Bottleneck == results.LimitNotShown {
+			if g.Kind == results.Write {
+				return "" // what limited each case is told once, for all
+			}
 			note = "What limited them is not shown."
 		}
 	}
@@ -530,9 +633,6 @@ func answer(s *results.Summary) string {
 		}
 	}
 	clauses := a.clauses
-	if text := modelledAnswer(s); text != "" {
-		clauses = append(clauses, text)
-	}
 	if len(a.noisy) > 0 {
 		var parts []string
 		for _, pair := range a.noisy {
@@ -547,13 +647,17 @@ func answer(s *results.Summary) string {
 	if !slices.ContainsFunc(all, func(g group) bool { return g.Kind != results.Write }) {
 		a.after = memoryAnswer(s) // in a run of transfers too, that is for the findings
 	}
+	a.after += doubtAnswer(s) + modelledAnswer(s)
+	cliff := cliffAnswer(s)
 	switch {
 	case len(clauses) > 0:
 		return where + strings.Join(clauses, "; ") + "." + a.after
+	case cliff != "":
+		return where + cliff + "." + a.after
 	case len(alone) == 0:
 		return "Nothing could be measured, so there is no answer."
 	case len(alone) > 3:
-		return fmt.Sprintf("%s were measured and none could be compared; the table has their numbers.", sentence(plural(len(alone), "case")))
+		return fmt.Sprintf("%s were measured and none could be compared; the table has their numbers.", sentence(plural(len(alone), "case"))) + a.after
 	}
 	return where + strings.Join(alone, "; ") + "; there was nothing to compare." + a.after
 }
@@ -569,7 +673,7 @@ type answering struct {
 	offered  bool                // and those whose rate is given
 	along    int                 // progressions that have been spoken of
 	patterns map[string]bool     // ways of writing of which it was said how patterns compare
-	after    string              // another sentence
+	after    string              // sentences after the first
 }
 
 // mainMetric is the rate by which a case is judged first.
@@ -732,28 +836,40 @@ func (a *answering) writes(g group, pairs []pair) {
 	}
 	along, pairs := progressionsOf(g, pairs)
 	for _, p := range along {
-		best, metric, remark, ok := p.clearest(results.MetricAccepted, results.MetricDurable, results.MetricWriteP99)
+		metrics := []string{results.MetricAccepted, results.MetricDurable, results.MetricWriteP99}
+		if _, ok := p.pairs[0].find(results.MetricDurable); ok && mustLast(p.pairs[0].Case.Params) { // else one way to write is told by its durable rate, and the next by its accepted one
+			metrics = []string{results.MetricDurable, results.MetricWriteP99}
+		}
+		best, metric, remark, ok := p.clearest(metrics...)
 		if c, _ := best.find(metric); !ok || a.along == 2 || a.along > 0 && !shown(c.Verdict) {
 			continue // where something is shown, what is not can wait for the findings
 		}
 		a.along++
+		wait, slow, waitRemark, waits := p.clearest(results.MetricCommitP99)
+		if waits && wait.Case == best.Case {
+			a.pair(g, best, []string{metric, slow}, remark)
+			continue
+		}
 		a.pair(g, best, []string{metric}, remark)
+		if waits {
+			a.pair(g, wait, []string{slow}, waitRemark)
+		}
 	}
 	var passing, lasting, offered []pair
 	for _, p := range pairs {
 		_, accepted := p.find(results.MetricAccepted)
 		_, durable := p.find(results.MetricDurable)
 		_, timed := p.find(results.MetricWriteP99)
-		must := p.Case.Params.Sync != "none" && p.Case.Params.Sync != "" || durableMethod(p.Case.Params)
+		must := mustLast(p.Case.Params)
 		switch {
 		case p.Case.Params.RatePerSecond > 0:
 			if timed {
 				offered = append(offered, p)
 			}
-		case accepted && !must:
-			passing = append(passing, p)
 		case durable && must:
 			lasting = append(lasting, p)
+		case accepted: // also where only one of the two becomes durable
+			passing = append(passing, p)
 		}
 	}
 	speak := func(pairs []pair, metric string, spoken *bool) {
@@ -769,6 +885,9 @@ func (a *answering) writes(g group, pairs []pair) {
 	speak(lasting, results.MetricDurable, &a.durable)
 	speak(offered, results.MetricWriteP99, &a.offered)
 }
+
+// mustLast says whether writes are made durable.
+func mustLast(p results.Params) bool { return p.Sync != "none" && p.Sync != "" || durableMethod(p) }
 
 // clearest says of a pair that it was chosen among others.
 func clearest(of int, chosen string) string {

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -71,8 +72,8 @@ func modelledTable(s *results.Summary) (table, bool) {
 	u := rateUnitFor(least, most)
 	t := table{Caption: "Modelled: what mechanical disks would have done with these writes. No such disk was touched", Columns: []column{
 		{Head: "case"}, {Head: "modelled disk"}, {Head: "modelled", Unit: u.Name, Numeric: true}, {Head: "modelled", Unit: "writes/s", Numeric: true},
-		{Head: "modelled", Unit: "seeking", Numeric: true, Spare: 1}, {Head: "modelled", Unit: "turning", Numeric: true, Spare: 2}, {Head: "modelled", Unit: "transfer", Numeric: true, Spare: 3},
-		{Head: "modelled", Unit: "other", Numeric: true, Spare: 4}, {Head: "made from", Spare: 5},
+		{Head: "modelled", Unit: "seeking", Numeric: true, Spare: 2}, {Head: "modelled", Unit: "turning", Numeric: true, Spare: 3}, {Head: "modelled", Unit: "transfer", Numeric: true, Spare: 4},
+		{Head: "modelled", Unit: "other", Numeric: true, Spare: 5}, {Head: "outside the file", Unit: "of its bytes", Numeric: true, Spare: 1}, {Head: "made from", Spare: 6},
 	}}
 	for _, c := range cases {
 		name := names[c]
@@ -104,12 +105,84 @@ func modelledTable(s *results.Summary) (table, bool) {
 			}
 			t.Rows = append(t.Rows, []cell{
 				{Text: name}, {Text: modelledDisk(m.Drive, m.WriteCache)}, valueCell(&t, m.BytesPerSecond, u.scaled), writes,
-				spent(m.SeekNS), spent(m.RotationNS), spent(m.TransferNS), spent(m.OtherNS), {Text: source},
+				spent(m.SeekNS), spent(m.RotationNS), spent(m.TransferNS), spent(m.OtherNS), outside(&t, m), {Text: source},
 			})
 			name = ""
 		}
 	}
 	return t, len(t.Rows) > 0
+}
+
+// outside is the share of what a model was fed that lies outside of the trial's files: the filesystem's journal and metadata, and what other
+// programs wrote. What was taken as the program issued it has none.
+func outside(t *table, m results.Modelled) cell {
+	if m.Source != results.SourceBlockTrace {
+		return cell{}
+	}
+	n, ok := m.OutsideBytes.Get()
+	all, known := m.Bytes.Get()
+	switch {
+	case !ok:
+		return t.note(cmp.Or(m.OutsideBytes.Why(), "not recorded"))
+	case !known:
+		return t.note(m.Bytes.Why())
+	case all <= 0:
+		return cell{}
+	}
+	return cell{Text: formatShare(float64(n) / float64(all))}
+}
+
+// isStrayed says whether a modelled rate is not the case's own, since others' writes are in it: by the case's warning, or since more lies outside
+// of its files than a journal takes that is written with every single write.
+func isStrayed(c *results.CaseSummary, m results.Modelled) bool {
+	const warned, perWrite = "of what the modelled disk was fed lies outside of the test file", 32 << 10
+	n, ok := m.OutsideBytes.Get()
+	payload, known := m.PayloadBytes.Get()
+	if ok && known && c.Params.BlockBytes > 0 && n > 1<<20 && n/perWrite > payload/c.Params.BlockBytes {
+		return true
+	}
+	return m.Source == results.SourceBlockTrace && slices.ContainsFunc(c.Warnings, func(w string) bool { return strings.Contains(w, warned) })
+}
+
+// straysIn says whether a modelled comparison sets anything else against each other than two cases.
+func straysIn(m results.ModelledComparison, c, baseline *results.CaseSummary) bool {
+	of := func(c *results.CaseSummary) bool {
+		return slices.ContainsFunc(c.Modelled, func(one results.Modelled) bool {
+			return one.Drive == m.Drive && one.WriteCache == m.WriteCache && one.Source == m.Source && isStrayed(c, one)
+		})
+	}
+	return of(c) || of(baseline)
+}
+
+// strayedSentence says of which cases no modelled rate is compared, and why; "" where there are none.
+func strayedSentence(s *results.Summary) string {
+	cases, _ := writesOf(s)
+	names := writeNames(s)
+	var who []string
+	least, most := math.Inf(1), 0.0
+	for _, c := range cases {
+		at := slices.IndexFunc(c.Modelled, func(m results.Modelled) bool { return isStrayed(c, m) })
+		if at < 0 {
+			continue
+		}
+		who = append(who, names[c])
+		n, _ := c.Modelled[at].OutsideBytes.Get()
+		if all, ok := c.Modelled[at].Bytes.Get(); ok && all > 0 {
+			least, most = min(least, float64(n)/float64(all)), max(most, float64(n)/float64(all))
+		}
+	}
+	if len(who) == 0 {
+		return ""
+	}
+	share := formatShare(most)
+	if from := formatShare(least); most > least && from != share {
+		share = from + " to " + share
+	}
+	called := joinLabels(who)
+	if len(who) > mostSpoken {
+		called = plural(len(who), "case")
+	}
+	return fmt.Sprintf("The modelled rates of %s are not compared: %s of what the model was fed lies outside of the test files: other programs wrote meanwhile, or the filesystem its journal.", called, share)
 }
 
 // fraction writes a ratio as people say it: "1/312 of", "0.83 times", "2.4 times".
@@ -137,7 +210,7 @@ func modelledSentences(s *results.Summary) []string {
 	for _, m := range s.Modelled {
 		k := disk{m.Drive, m.WriteCache}
 		c, b := find(m.Case), find(m.Baseline)
-		if c == nil || b == nil || !(m.Ratio > 0) {
+		if c == nil || b == nil || !(m.Ratio > 0) || straysIn(m, c, b) {
 			continue
 		}
 		if by[k] == nil {
@@ -222,7 +295,7 @@ func (f figureMaker) modelledOf(name string, cases []*results.CaseSummary) figur
 	for _, c := range cases {
 		head := label(c)
 		l := caseLook(c)
-		l.Texture = plainTexture // hatching means modelled here
+		l.Texture = plainTexture // the colour says enough beside a hatch
 		if m, what, ok := realRate(c); ok {
 			b.Bars = append(b.Bars, bar{Label: what, Head: head, Look: l, Segments: []segment{{Value: m.Median / u.Size}}, Low: m.Low / u.Size, High: m.High / u.Size, Text: u.scaled(m.Median)})
 			data.Rows = append(data.Rows, []cell{{Text: label(c)}, {Text: what}, {Text: u.scaled(m.Median)}, {Text: "measured"}})
@@ -250,10 +323,11 @@ func (f figureMaker) modelledTitle(cases []*results.CaseSummary) string {
 	if text, ok := modelledWords(f.s, cases); ok {
 		return "Modelled: " + text
 	}
-	c := cases[0]
-	for _, m := range c.Modelled {
-		if rate, ok := m.BytesPerSecond.Get(); ok {
-			return fmt.Sprintf("Modelled: %s would take %s at %s", withCache(m.Drive, m.WriteCache), label(c), formatRate(rate))
+	for _, c := range cases {
+		for _, m := range c.Modelled {
+			if rate, ok := m.BytesPerSecond.Get(); ok && !isStrayed(c, m) {
+				return fmt.Sprintf("Modelled: %s would take %s at %s", withCache(m.Drive, m.WriteCache), label(c), formatRate(rate))
+			}
 		}
 	}
 	return "Modelled rates of mechanical disks"
@@ -265,7 +339,7 @@ func hatched(c draw.Canvas, r vg.Rectangle, l look) {
 	c.Fill(r.Path())
 	c.SetColor(light(l.Color))
 	c.Fill(r.Path())
-	hatchIn(c, r, denseTexture, l.Color)
+	hatch(c, r, l.Color)
 	edge := draw.LineStyle{Color: l.Color, Width: 0.8}
 	if l.Color == yellow {
 		edge.Color = muted

@@ -97,8 +97,11 @@ func formatShare(share float64) string {
 	return strconv.FormatFloat(percent, 'f', 0, 64) + " %"
 }
 
-// formatPercent writes a share of 1 in percent with at most one decimal: "3 %", "3.4 %".
+// formatPercent writes a share of 1 in percent with at most one decimal, and with none from 100 % on: "3 %", "3.4 %", "1,889 %".
 func formatPercent(share float64) string {
+	if share >= 0.9995 {
+		return thousands(strconv.FormatFloat(share*100, 'f', 0, 64)) + " %"
+	}
 	return strings.TrimSuffix(strconv.FormatFloat(share*100, 'f', 1, 64), ".0") + " %"
 }
 
@@ -170,7 +173,8 @@ func thousands(s string) string {
 }
 
 // formatRatio writes a ratio and its interval with the same number of decimals: as few as show three digits of the
-// ratio, and as many more (up to two) as it takes that the rounded interval still lies on its side of 1.
+// ratio, and as many more (up to two) as it takes that the rounded interval still lies on its side of 1. Those further away from 1 do without
+// the latter, and with fewer where they are larger: they would have more than three digits.
 func formatRatio(ratio, low, high float64) (r, l, h string) {
 	decimals := 2
 	switch {
@@ -181,14 +185,23 @@ func formatRatio(ratio, low, high float64) (r, l, h string) {
 	case ratio > 0 && ratio < 0.1:
 		decimals = min(6, 1-int(math.Floor(math.Log10(ratio))))
 	}
-	format := func(x float64) string { return thousands(strconv.FormatFloat(x, 'f', decimals, 64)) }
-	one := format(1)
-	for range 2 {
-		if (low <= 1 || format(low) != one) && (high >= 1 || format(high) != one) {
+	more := 0
+	format := func(x float64) string {
+		own := decimals
+		switch {
+		case x >= 100:
+			own = 0
+		case x >= 10:
+			own = min(own, 1)
+		case math.Abs(x-1) < 0.1:
+			own += more
+		}
+		return thousands(strconv.FormatFloat(x, 'f', own, 64))
+	}
+	for ; more < 2; more++ {
+		if one := format(1); (low <= 1 || format(low) != one) && (high >= 1 || format(high) != one) {
 			break
 		}
-		decimals++
-		one = format(1)
 	}
 	return format(ratio), format(low), format(high)
 }

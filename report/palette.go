@@ -31,39 +31,40 @@ var (
 	purple     = color.NRGBA{0xCC, 0x79, 0xA7, 0xFF}
 )
 
-// texture tells things of the same colour apart, and does so without colour: a hatch on bars, a dash on lines.
+// texture tells things of the same colour apart, and does so without colour: small shapes on bars, a dash on lines. No texture is a
+// hatch: that means modelled, and nothing else.
 type texture int
 
 const (
-	plainTexture     texture = iota
-	slashTexture             // dashed
-	backTexture              // dotted
-	crossTexture             // dash and dot
-	levelTexture             // long dashes
-	uprightTexture           // short dashes
-	gridTexture              // a long and two short ones
-	denseTexture             // a dash and two dots
-	denseBackTexture         // dots far apart
+	plainTexture    texture = iota
+	dotTexture              // dots; dashed
+	speckTexture            // small dots; dotted
+	squareTexture           // squares; dash and dot
+	ringTexture             // rings; long dashes
+	diamondTexture          // diamonds; short dashes
+	rowTexture              // rows of small squares; a long and two short ones
+	triangleTexture         // triangles; a dash and two dots
+	chainTexture            // rows of small rings; dots far apart
 )
 
 // dashes is a texture on a line.
 func (t texture) dashes() []vg.Length {
 	switch t {
-	case slashTexture:
+	case dotTexture:
 		return []vg.Length{6, 3}
-	case backTexture:
+	case speckTexture:
 		return []vg.Length{1.5, 2.5}
-	case crossTexture:
+	case squareTexture:
 		return []vg.Length{7, 2.5, 1.5, 2.5}
-	case levelTexture:
+	case ringTexture:
 		return []vg.Length{11, 3}
-	case uprightTexture:
+	case diamondTexture:
 		return []vg.Length{3, 2}
-	case gridTexture:
+	case rowTexture:
 		return []vg.Length{9, 2.5, 3, 2.5, 3, 2.5}
-	case denseTexture:
+	case triangleTexture:
 		return []vg.Length{6, 2, 1.5, 2, 1.5, 2}
-	case denseBackTexture:
+	case chainTexture:
 		return []vg.Length{1.5, 4.5}
 	}
 	return nil
@@ -96,39 +97,39 @@ func pathLook(path string) look {
 	case "null":
 		return look{ink, plainTexture, draw.PlusGlyph{}}
 	case "read-zerocopy":
-		return look{vermillion, slashTexture, draw.RingGlyph{}}
+		return look{vermillion, dotTexture, draw.RingGlyph{}}
 	case "mmap-zerocopy":
-		return look{green, slashTexture, draw.TriangleGlyph{}}
+		return look{green, dotTexture, draw.TriangleGlyph{}}
 	case "uring-read-send":
-		return look{orange, slashTexture, draw.CircleGlyph{}}
+		return look{orange, dotTexture, draw.CircleGlyph{}}
 	case "uring-send-zc":
-		return look{orange, backTexture, draw.CrossGlyph{}}
+		return look{orange, speckTexture, draw.CrossGlyph{}}
 	case "uring-send":
-		return look{orange, crossTexture, draw.BoxGlyph{}}
+		return look{orange, squareTexture, draw.BoxGlyph{}}
 	case "send":
-		return look{ink, slashTexture, draw.CircleGlyph{}}
+		return look{ink, dotTexture, draw.CircleGlyph{}}
 	case "sendmsg":
-		return look{blue, slashTexture, draw.PyramidGlyph{}}
+		return look{blue, dotTexture, draw.PyramidGlyph{}}
 	case "send-zerocopy":
-		return look{green, backTexture, draw.RingGlyph{}}
+		return look{green, speckTexture, draw.RingGlyph{}}
 	case "uring-splice":
-		return look{purple, slashTexture, draw.PyramidGlyph{}}
+		return look{purple, dotTexture, draw.PyramidGlyph{}}
 	case "direct-write":
-		return look{vermillion, backTexture, draw.CrossGlyph{}}
+		return look{vermillion, speckTexture, draw.CrossGlyph{}}
 	case "direct-sendfile":
-		return look{blue, backTexture, draw.SquareGlyph{}}
+		return look{blue, speckTexture, draw.SquareGlyph{}}
 	case "tls":
 		return look{yellow, plainTexture, draw.CircleGlyph{}}
 	case "ktls-write":
-		return look{yellow, slashTexture, draw.TriangleGlyph{}}
+		return look{yellow, dotTexture, draw.TriangleGlyph{}}
 	case "ktls-sendfile":
-		return look{skyBlue, slashTexture, draw.BoxGlyph{}}
+		return look{skyBlue, dotTexture, draw.BoxGlyph{}}
 	}
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(path)) // never fails
 	n := h.Sum32()
 	colors := []color.NRGBA{skyBlue, green, blue, vermillion, purple, ink} // uring-send has the crossed orange
-	return look{colors[n%6], crossTexture, markers()[n/6%uint32(len(markers()))]}
+	return look{colors[n%6], squareTexture, markers()[n/6%uint32(len(markers()))]}
 }
 
 func markers() []draw.GlyphDrawer {
@@ -157,21 +158,21 @@ func writeLook(p results.Params) look {
 	}
 	switch p.Method {
 	case "direct":
-		out.Texture = slashTexture
+		out.Texture = dotTexture
 	case "dsync":
-		out.Texture = backTexture
+		out.Texture = speckTexture
 	case "direct-dsync":
-		out.Texture = crossTexture
+		out.Texture = squareTexture
 	case "mmap":
-		out.Texture = levelTexture
+		out.Texture = ringTexture
 	case "uring":
-		out.Texture = uprightTexture
+		out.Texture = diamondTexture
 	case "uring-direct":
-		out.Texture = gridTexture
+		out.Texture = rowTexture
 	case "dontcache":
-		out.Texture = denseTexture
+		out.Texture = triangleTexture
 	case "vectored":
-		out.Texture = denseBackTexture
+		out.Texture = chainTexture
 	case "null":
 		out.Color = ink
 	}
@@ -202,11 +203,11 @@ func caseLook(c *results.CaseSummary) look {
 	switch {
 	case out.Texture != plainTexture:
 	case c.Params.Cache == "cold":
-		out.Texture = slashTexture
+		out.Texture = dotTexture
 	case c.Params.LoadShare > 0.7:
-		out.Texture = backTexture
+		out.Texture = speckTexture
 	case c.Params.LoadShare > 0:
-		out.Texture = slashTexture
+		out.Texture = dotTexture
 	}
 	return out
 }

@@ -273,6 +273,7 @@ func (f figureMaker) sweepOf(name string, a along, q quantity, cases []*results.
 			m, _ := q.of(c)
 			b.Curves[at].Points = append(b.Curves[at].Points, point{Mark: true, X: float64(a.of(c.Params)), Y: m.Median / q.unit.Size, Low: m.Low / q.unit.Size, High: m.High / q.unit.Size})
 		}
+		tellApart(b.Curves)
 		for i := range b.Curves {
 			pts := b.Curves[i].Points
 			slices.SortFunc(pts, func(a, b point) int { return cmp.Compare(a.X, b.X) })
@@ -315,6 +316,9 @@ func (f figureMaker) sweepOf(name string, a along, q quantity, cases []*results.
 		how = fmt.Sprintf("%s against %s, both axes logarithmic: medians, bands are %s; a ring marks the %s from which on a path is shown to beat its baseline at every size measured", q.title, a.by, confidence(cases, q.metric), a.name)
 	}
 	how += "."
+	if strings.HasSuffix(q.metric, "_p99_ns") && f.g.Kind == results.Write {
+		how += " Each is the median of the trials' own percentiles; those of all trials together, as in tables and in charts of percentiles, can lie far from it."
+	}
 	if len(panels) == 1 && panels[0].Title == "" {
 		return f.figure(name, headline, how, cases, data, panels[0].curveBody), true
 	}
@@ -429,10 +433,16 @@ func sweepTitle(w wording, sweeps []sweep) string {
 	return fmt.Sprintf("Points at which a path beats %s in %s: %s", object, w.What, strings.Join(parts, ", "))
 }
 
-// valueTicks labels about six of a parameter's values and marks the others.
+// mostLabelled is how many values of a parameter an axis names one by one, as far as there is room.
+const mostLabelled = 10
+
+// valueTicks labels a parameter's values, about five of them where they are many, and marks the others.
 func valueTicks(values []int64, format func(int64) string) plot.Ticker {
 	var ticks []plot.Tick
-	every := max(1, int(math.Ceil(float64(len(values))/5)))
+	every := 1
+	if len(values) > mostLabelled {
+		every = (len(values) + 4) / 5
+	}
 	for i, n := range values {
 		t := plot.Tick{Value: float64(n)}
 		if i%every == 0 {

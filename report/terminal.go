@@ -35,11 +35,20 @@ func writeTerminal(w io.Writer, s *results.Summary, o Options) error {
 	t.wrap("", "", d.Subject)
 	t.blank()
 	t.wrap("", "", d.Answer)
+	absent := slices.Clone(d.Moved)
 	for _, table := range d.Results {
+		if table.Most > 0 && len(table.Rows) > table.Most {
+			absent = append(absent, table.Name)
+			continue
+		}
 		t.blank()
 		if err := t.table(table); err != nil {
 			return err
 		}
+	}
+	if len(absent) > 0 {
+		t.blank()
+		t.wrap("", "", "Tables left out here since they are long, see report.html: "+strings.Join(absent, ", ")+".")
 	}
 	if legend := legendOf(d.Results); legend != "" {
 		t.blank()

@@ -39,7 +39,7 @@ func writeNames(s *results.Summary) map[*results.CaseSummary]string {
 	out := map[*results.CaseSummary]string{}
 	for _, c := range cases {
 		out[c] = label(c)
-		if _, apart, ok := strings.Cut(home[c].Name, ", "); ok && several {
+		if _, apart, ok := strings.Cut(home[c].plainName(), ", "); ok && several {
 			out[c] += " (" + apart + ")"
 		}
 	}
@@ -156,10 +156,13 @@ func memorySentences(g group) []string {
 	if len(chosen) > 0 {
 		return out
 	}
-	slowest, fastest := extremes(cases, func(c *results.CaseSummary) float64 { return c.OfMemory.Accepted.Median })
-	low, _, _ := ofMemory(slowest)
-	high, _, _ := ofMemory(fastest)
-	return []string{fmt.Sprintf("Against memory: accepted at from %s (%s) to %s %s (%s).", times(low), label(slowest), times(high), speed, label(fastest))}
+	of, done := func(c *results.CaseSummary) results.Metric { return c.OfMemory.Accepted }, "accepted"
+	if !slices.ContainsFunc(cases, func(c *results.CaseSummary) bool { return !alwaysDurable(c.Params) || c.OfMemory.Durable.Why() != "" }) {
+		of, done = func(c *results.CaseSummary) results.Metric { return c.OfMemory.Durable }, "accepted and made durable"
+	}
+	slowest, fastest := extremes(cases, func(c *results.CaseSummary) float64 { return of(c).Median })
+	low, high := of(slowest), of(fastest)
+	return []string{fmt.Sprintf("Against memory: "+done+" at from %s (%s) to %s %s (%s).", times(low), label(slowest), times(high), speed, label(fastest))}
 }
 
 // extremes are the cases with the least and the greatest of something.
@@ -227,9 +230,9 @@ func deviceSentences(g group) []string {
 	if len(cases) > 2 { // a sentence for each would bury the rest: the table has them
 		least, greatest := extremes(cases, settled)
 		if small(settled(least)) == small(settled(greatest)) {
-			out = append(out, fmt.Sprintf("%s: for each byte of the program, %s bytes were written to the device, whichever the case.", g.Name, small(settled(least))))
+			out = append(out, fmt.Sprintf("%s: for each byte of the program, %s bytes were written to the device, by whomever, whichever the case.", g.Name, small(settled(least))))
 		} else {
-			out = append(out, fmt.Sprintf("%s: for each byte of the program, from %s bytes (%s) to %s (%s) were written to the device.", g.Name, small(settled(least)), label(least), small(settled(greatest)), label(greatest)))
+			out = append(out, fmt.Sprintf("%s: for each byte of the program, from %s bytes (%s) to %s (%s) were written to the device, by whomever.", g.Name, small(settled(least)), label(least), small(settled(greatest)), label(greatest)))
 		}
 		requests := func(c *results.CaseSummary) float64 { m, _ := metric(c, results.MetricDeviceIOs); return m.Median }
 		_, busiest := extremes(cases, requests)
@@ -241,8 +244,8 @@ func deviceSentences(g group) []string {
 	return out
 }
 
-// deviceSentence is of one case: "Each 4 KiB dsync append made 3 requests of 20 KiB in all and 1 flush at the device (5 times its
-// bytes)."
+// deviceSentence is of one case: "Per 4 KiB dsync append the device was given 3 requests, 20 KiB in all, and 1 flush, whoever caused them (5.0
+// times its bytes)." The device's counters don't tell whose a request was.
 func deviceSentence(g group, c *results.CaseSummary) string {
 	requests, _ := metric(c, results.MetricDeviceIOs)
 	bytes, _ := metric(c, results.MetricDeviceSettled)
@@ -257,7 +260,7 @@ func deviceSentence(g group, c *results.CaseSummary) string {
 		case m.Median > 0:
 			flushes = significant(m.Median, 2) + " flushes"
 			if requests.Median < 0.5 {
-				flushes += " a write"
+				flushes += " per write"
 			}
 		}
 	}
@@ -265,18 +268,21 @@ func deviceSentence(g group, c *results.CaseSummary) string {
 	written := significant(bytes.Median*float64(c.Params.BlockBytes)/u.Size, 2) + " " + u.Name
 	text := ""
 	if requests.Median >= 0.5 {
-		text = fmt.Sprintf("each %s came to %s of %s in all", oneWrite(g, c), amount(requests.Median, "request"), written)
+		text = fmt.Sprintf("per %s the device was given %s, %s in all", oneWrite(g, c), amount(requests.Median, "request"), written)
 		if flushes != "" {
-			text += " and " + flushes
+			text += ", and " + flushes
 		}
-		text += fmt.Sprintf(" at the device (%s times its bytes)", significant(bytes.Median, 2))
+		text += fmt.Sprintf(", whoever caused them (%s times its bytes)", significant(bytes.Median, 2))
 	} else {
-		text = fmt.Sprintf("of %s, %s shared a request at the device (%s times their bytes)", writeSubject(g, c).text, amount(1/max(requests.Median, 1e-9), "write"), significant(bytes.Median, 2))
+		text = fmt.Sprintf("of %s, %s shared a request at the device", writeSubject(g, c).text, amount(1/max(requests.Median, 1e-9), "write"))
 		if requests.Median == 0 {
 			text = fmt.Sprintf("%s came to no request at the device", writeSubject(g, c).text)
 		}
 		if flushes != "" {
 			text += ", with " + flushes
+		}
+		if requests.Median > 0 {
+			text += fmt.Sprintf(", whoever caused them (%s times their bytes)", significant(bytes.Median, 2))
 		}
 	}
 	return sentence(text) + "."
@@ -380,11 +386,29 @@ func steadySentence(s *results.Summary) string {
 		}
 		parts = append(parts, fmt.Sprintf("%s (%s)", state, text))
 	}
-	text := "The state of the disk: " + strings.Join(parts, "; ") + "."
+	text := "The state of the disk: " + strings.Join(parts, "; ")
 	if len(by.order) == 1 && len(by.by[by.order[0]]) == 1 {
-		return strings.TrimSuffix(text, ".") + ": " + by.by[by.order[0]][0].Steady.Why + "."
+		text += ": " + by.by[by.order[0]][0].Steady.Why + "."
+	} else {
+		text += ". The evidence says why."
 	}
-	return text + " The evidence says why."
+	return text + steadyCaveat(s, by.by[results.StateTransition])
+}
+
+// steadyCaveat says how little a transition may mean: a few blocks of noise climb or fall by chance. It is "" where there is none.
+func steadyCaveat(s *results.Summary, moving []*results.CaseSummary) string {
+	window := 0
+	for _, c := range moving {
+		window = max(window, c.Steady.Window)
+	}
+	if window == 0 {
+		return ""
+	}
+	noise := "noise"
+	if v := s.Run.Host.Virtualization; v != "" && v != "none" && !strings.HasPrefix(v, "unavailable") {
+		noise = "what other guests of the same disk do"
+	}
+	return fmt.Sprintf(" In transition means not level over the last %s, and %s makes it so too: it need not be the disk that changes.", plural(window, "block"), noise)
 }
 
 // wearFacts say what a run did to its disk.
@@ -407,7 +431,7 @@ func wearFacts(s *results.Summary) []fact {
 	return out
 }
 
-// wearSentence says how much a run wrote to its disk; "" where that is not known.
+// wearSentence says how much a disk was given during a run, which need not all be the run's; "" where that is not known.
 func wearSentence(s *results.Summary) string {
 	r := s.Run
 	if r.DeviceWriteBytes == nil {
@@ -421,9 +445,16 @@ func wearSentence(s *results.Summary) string {
 	if device == "" {
 		device = "the device"
 	}
-	text := fmt.Sprintf("This run wrote %s to %s", roughBytes(n), device)
+	text := fmt.Sprintf("%s was given %s during the run, by whomever", device, roughBytes(n))
+	var own []string
 	if p := r.Precondition; p != nil {
-		text += fmt.Sprintf(", of which %s before anything was measured, to wear an area of %s in", roughBytes(p.WrittenBytes), roughBytes(p.AreaBytes))
+		own = append(own, fmt.Sprintf("wearing an area of %s in, before anything was measured, wrote %s", roughBytes(p.AreaBytes), roughBytes(p.WrittenBytes)))
+	}
+	if r.PayloadWriteBytes != nil {
+		own = append(own, "the trials wrote "+roughBytes(*r.PayloadWriteBytes))
+	}
+	if len(own) > 0 {
+		text += "; " + strings.Join(own, ", ")
 	}
 	return text + "."
 }

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"time"
 
 	"copylab/results/host"
 	"copylab/results/measured"
@@ -26,6 +27,8 @@ type Builder struct {
 	blocks   map[int]bool       // in which any case was counted
 	written  int64              // bytes that the trials of writes wrote, counted or not
 	warnings []string
+	// When the first trial of any kind and the last counted one began.
+	began, lastBlock time.Time
 }
 
 // caseData is what is known of a case so far.
@@ -74,6 +77,12 @@ func NewBuilder(run Run) *Builder {
 // Add takes in a trial. Only counted trials enter metrics; of the others, the verification's checksum, the tool's own
 // cost and errors are used.
 func (b *Builder) Add(t Trial) {
+	if b.began.IsZero() {
+		b.began = t.Started
+	}
+	if t.Phase == PhaseCounted {
+		b.lastBlock = t.Started
+	}
 	if t.Phase == PhaseTool {
 		kept := t
 		kept.Latency = nil
@@ -247,7 +256,7 @@ func (b *Builder) Summary(end *End, warnings ...string) *Summary {
 	}
 	s.Warnings = append([]string{}, warnings...)
 	s.Warnings = append(s.Warnings, b.warnings...)
-	s.Warnings = append(s.Warnings, runWarnings(s, end, b.run.Scenario)...)
+	s.Warnings = append(s.Warnings, runWarnings(s, end, b.run.Scenario, b.overran())...)
 	return s
 }
 
@@ -384,6 +393,7 @@ func (d *caseData) summary(machine host.Host) CaseSummary {
 		c.Warnings = append(c.Warnings, d.conditionWarnings(machine)...)
 	}
 	c.Warnings = append(c.Warnings, limitWarnings...)
+	c.Warnings = append(c.Warnings, d.modelledWarnings()...)
 	return c
 }
 
@@ -443,6 +453,9 @@ const (
 	ToolNullWriter         = "null writer"
 	SettingClockRead       = "clock_read_ns"
 	SettingHistogramRecord = "histogram_record_ns"
+	// SettingFolios says what the page cache held the written file in: FoliosLarge, or nothing where that was not seen.
+	SettingFolios = "page_cache_folios"
+	FoliosLarge   = "larger than a block"
 	// Of the null writer's trial, in a run that writes: working sets and bytes per second of copying in memory.
 	SettingCopyCachedBytes   = "memory_copy_cached_bytes"
 	SettingCopyCached        = "memory_copy_cached_bytes_per_second"

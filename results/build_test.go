@@ -531,6 +531,14 @@ func TestCasesThatCannotBeCompared(t *testing.T) {
 	if len(s.Comparisons) != 5 {
 		t.Errorf("comparisons %+v, want those of the write", s.Comparisons)
 	}
+	// Where neither wrote anything to the device, nobody misses the ratio.
+	for i := range trials {
+		trials[i].Device.WriteBytes = known(0)
+	}
+	s = build(fixtureRun(lost, sf, rw, random, writeCase(caseAppend, "append")), trials...)
+	if w := strings.Join(s.Cases[3].Warnings, "\n"); strings.Contains(w, MetricDeviceWrites) || len(s.Comparisons) != 5 {
+		t.Errorf("without device writes: warnings %q, comparisons %+v", w, s.Comparisons)
+	}
 }
 
 func TestLatencyNeedsOperations(t *testing.T) {
@@ -889,10 +897,44 @@ func TestFlushesThatReturnTooFast(t *testing.T) {
 			return tr
 		})...).Cases[0]
 		got := slices.ContainsFunc(c.Warnings, func(w string) bool {
-			return strings.HasPrefix(w, "flushes returned in 10µs on average: too fast to have reached a medium")
+			return strings.HasPrefix(w, "flushes returned in at most 10 µs on average: too fast to have reached a medium")
 		})
 		if got != tc.want {
 			t.Errorf("%s: warnings %q", name, c.Warnings)
+		}
+	}
+}
+
+// The least number of blocks comes before the budget: a run that took longer for them did not stop at its budget.
+func TestRunLongerThanItsBudget(t *testing.T) {
+	for name, tc := range map[string]struct {
+		resolved string
+		pace     time.Duration // from block to block
+		want     string
+	}{
+		"longer":                {`{"measure":{"blocks":"5..40"}}`, 30 * time.Second, "the 5 blocks that are the least took longer than the budget of 60 s"},
+		"within":                {`{"measure":{"blocks":"5..40"}}`, 10 * time.Second, ""},
+		"more blocks than that": {`{"measure":{"blocks":"4..40"}}`, 30 * time.Second, ""},
+		"not known":             {`{}`, 30 * time.Second, ""},
+	} {
+		run := fixtureRun(streamCase(caseRW, "read-write"))
+		run.Scenario.Resolved = json.RawMessage(tc.resolved)
+		b := NewBuilder(run)
+		for _, tr := range blocks(5, func(n int) Trial {
+			tr := streamTrial(caseRW, n, 1000)
+			tr.Started = fixtureStart.Add(time.Duration(n) * tc.pace)
+			return tr
+		}) {
+			b.Add(tr)
+		}
+		got := ""
+		for _, w := range b.Summary(&End{Reason: StopBudget, Ended: fixtureStart.Add(time.Hour)}).Warnings {
+			if strings.Contains(w, "budget") {
+				got += w
+			}
+		}
+		if got != tc.want {
+			t.Errorf("%s: %q, want %q", name, got, tc.want)
 		}
 	}
 }

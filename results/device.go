@@ -63,8 +63,8 @@ func (d *caseData) flushNS() measured.Float {
 		}
 		return measured.Unavailable[float64]("the device was asked for no flush")
 	case ns < steps:
-		return measured.Unavailable[float64]("the flushes of a trial took less than a step of the kernel's counter, 1 ms: each at most %v",
-			time.Duration((ns+steps)/flushes))
+		return measured.Unavailable[float64]("the flushes of a trial took less than a step of the kernel's counter, 1 ms: each at most %s",
+			shortTime((ns+steps)/flushes))
 	}
 	return measured.Known(float64(ns) / float64(flushes))
 }
@@ -76,12 +76,24 @@ func (d *caseData) flushWarnings(disk host.Disk) []string {
 	}
 	flushes, ns, steps := d.flushTimes()
 	if most := ns + steps; flushes > 0 && most/flushes < int64(tooFastFlush) {
-		return []string{fmt.Sprintf("flushes returned in %v on average: too fast to have reached a medium; a virtual disk's host or the drive's own cache may be answering", time.Duration(most/flushes))}
+		return []string{fmt.Sprintf("flushes returned in at most %s on average: too fast to have reached a medium; a virtual disk's host or the drive's own cache may be answering", shortTime(most/flushes))}
 	}
 	if d.unflushed() && disk.FUA == "0" {
 		return []string{fmt.Sprintf("the writes are called durable, and %s has a volatile cache that was asked for no flush: what the filesystem calls durable may be lost in a power cut (is it mounted without barriers?)", disk.Device)}
 	}
 	return nil
+}
+
+// shortTime writes a time with three digits: "19.6 µs".
+func shortTime(ns int64) string {
+	x, unit := float64(ns), "ns"
+	for _, larger := range []string{"µs", "ms", "s"} {
+		if x < 999.5 {
+			break
+		}
+		x, unit = x/1000, larger
+	}
+	return fmt.Sprintf("%.3g %s", x, unit)
 }
 
 // unflushed says that every counted trial is durable by the kernel's word, and that the device was flushed in none.

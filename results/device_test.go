@@ -26,7 +26,7 @@ func TestFlushTime(t *testing.T) {
 	}{
 		"slow":                             {flushes: known(10), ns: known(50_000_000), want: 5_000_000},
 		"fast":                             {flushes: known(1000), ns: known(20_000_000), want: 20_000},
-		"less than the counter shows":      {flushes: known(100), ns: known(0), why: "each at most 10µs"},
+		"less than the counter shows":      {flushes: known(100), ns: known(0), why: "each at most 10 µs"},
 		"none":                             {flushes: known(0), ns: known(0), why: "asked for no flush"},
 		"a device that counts no flushes":  {flushes: none, ns: none, why: none.Why()},
 		"a kernel that does not time them": {flushes: known(3), ns: none, why: none.Why()},
@@ -103,12 +103,26 @@ func TestOfMemory(t *testing.T) {
 	if got := build(run, append(trials, tool)...).Cases[0].OfMemory; got.Accepted.Unavailable == "" {
 		t.Errorf("over nothing: %+v", got)
 	}
+	// The rate of an open loop is the one that it was offered.
+	open := writeCase(caseAppend, "append")
+	open.Params.RatePerSecond = 1000
+	if c := build(fixtureRun(open), append(trials, tool)...).Cases[0]; c.OfMemory != nil || c.Regimes != nil {
+		t.Errorf("open loop: %+v, regimes %+v", c.OfMemory, c.Regimes)
+	}
 	null := run
 	null.Cases = []Case{writeCase("null", "append"), streamCase(caseRW, "sendfile")}
 	null.Cases[0].Params.Method = "null"
 	for _, c := range build(null, tool).Cases {
 		if c.OfMemory != nil {
 			t.Errorf("%s writes nothing, and yet: %+v", c.ID, c.OfMemory)
+		}
+	}
+}
+
+func TestShortTime(t *testing.T) {
+	for ns, want := range map[int64]string{0: "0 ns", 999: "999 ns", 1000: "1 µs", 19_634: "19.6 µs", 999_400: "999 µs", 999_600: "1 ms", 2_500_000_000: "2.5 s"} {
+		if got := shortTime(ns); got != want {
+			t.Errorf("%d ns: %q, want %q", ns, got, want)
 		}
 	}
 }

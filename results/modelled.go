@@ -59,8 +59,45 @@ func (d *caseData) addEvidence(t Trial) {
 	d.modelled = t.Modelled
 }
 
+const (
+	// fedByOthers is the share of what a modelled disk was given from which on it must not lie outside of the test file: the disk's time is no
+	// longer that of the case.
+	fedByOthers = 0.1
+	// A filesystem's journal takes some hundred KiB for whatever was written.
+	fewOutsideBytes = 1 << 20
+)
+
+// outsideShare is the share of what the modelled disk was given that lies outside of the test file. ok is false where that is not known, or
+// little.
+func (m Modelled) outsideShare() (share float64, ok bool) {
+	bytes, known := m.Bytes.Get()
+	outside, seen := m.OutsideBytes.Get()
+	if !known || !seen || bytes <= 0 || outside <= fewOutsideBytes {
+		return 0, false
+	}
+	share = float64(outside) / float64(bytes)
+	return share, share > fedByOthers
+}
+
+// isFedByOthers says that too much of what the disk was given is not the case's. Where a case syncs as it goes, the filesystem's journal is
+// written with every sync and is rightly in the modelled time.
+func (d *caseData) isFedByOthers(m Modelled) bool {
+	_, much := m.outsideShare()
+	return much && !d.Params.durableByItself()
+}
+
+// modelledWarnings say where the modelled rates are not the case's own.
+func (d *caseData) modelledWarnings() []string {
+	for _, m := range d.modelled { // all were given the same
+		if share, _ := m.outsideShare(); d.isFedByOthers(m) {
+			return []string{fmt.Sprintf("%.0f %% of what the modelled disk was fed lies outside of the test file: other programs, or the filesystem's journal; its modelled rate is not compared", share*100)}
+		}
+	}
+	return nil
+}
+
 // compareModelled sets the modelled rates of each case against its baseline's on the same drive. They are left out where one of the two
-// has none, or where the writes were not taken from the same place: then it is not the cases that differ.
+// has none, where the writes were not taken from the same place, or where others' writes were among them: then it is not the cases that differ.
 func (b *Builder) compareModelled() (list []ModelledComparison) {
 	for _, d := range b.cases {
 		base, ok := b.byID[d.Baseline]
@@ -69,7 +106,8 @@ func (b *Builder) compareModelled() (list []ModelledComparison) {
 		}
 		for _, mine := range d.modelled {
 			for _, theirs := range base.modelled {
-				if mine.Drive != theirs.Drive || mine.WriteCache != theirs.WriteCache || mine.Source != theirs.Source {
+				if mine.Drive != theirs.Drive || mine.WriteCache != theirs.WriteCache || mine.Source != theirs.Source ||
+					d.isFedByOthers(mine) || base.isFedByOthers(theirs) {
 					continue
 				}
 				rate, ok := mine.BytesPerSecond.Get()

@@ -92,3 +92,46 @@ func TestFailedEvidence(t *testing.T) {
 		t.Error("the case's ratios no longer count as headlines")
 	}
 }
+
+// What others wrote meanwhile is in the modelled time of a case that doesn't sync as it goes: that is said, and its rate is compared with nothing.
+func TestModelledFedByOthers(t *testing.T) {
+	const mib = 1 << 20
+	fed := func(id string, bytes, outside int64) Trial {
+		m := modelledRate("7200rpm", "off", SourceBlockTrace, 1000)
+		m.Bytes, m.OutsideBytes = known(bytes), known(outside)
+		return evidenceTrial(id, m)
+	}
+	for name, tc := range map[string]struct {
+		sync           string
+		bytes, outside int64
+		want           string // the warning begins so
+	}{
+		"a third":                    {syncEnd, 30 * mib, 10 * mib, "33 % of what the modelled disk was fed lies outside of the test file: other programs, or the filesystem's journal"},
+		"a third without any sync":   {syncNone, 30 * mib, 10 * mib, "33 %"},
+		"the journal of every write": {syncEach, 30 * mib, 20 * mib, ""},
+		"a little":                   {syncEnd, 2 * mib, mib, ""},
+		"a small share":              {syncEnd, 100 * mib, 10 * mib, ""},
+	} {
+		base, random := writeCase(caseAppend, "append"), writeCase(caseRandom, "random")
+		random.Baseline, random.Params.Sync = caseAppend, tc.sync
+		s := build(fixtureRun(base, random), fed(caseAppend, 30*mib, 0), fed(caseRandom, tc.bytes, tc.outside))
+		var warned []string
+		for _, w := range s.Cases[1].Warnings {
+			if strings.Contains(w, "modelled disk was fed") {
+				warned = append(warned, w)
+			}
+		}
+		switch {
+		case tc.want == "" && (len(warned) > 0 || len(s.Modelled) != 1):
+			t.Errorf("%s: warnings %q, compared %v", name, warned, s.Modelled)
+		case tc.want != "" && (len(warned) != 1 || !strings.HasPrefix(warned[0], tc.want) || len(s.Modelled) > 0):
+			t.Errorf("%s: warnings %q, compared %v", name, warned, s.Modelled)
+		}
+	}
+	// The other side's counts as well.
+	random := writeCase(caseRandom, "random")
+	random.Baseline = caseAppend
+	if s := build(fixtureRun(writeCase(caseAppend, "append"), random), fed(caseAppend, 30*mib, 10*mib), fed(caseRandom, 30*mib, 0)); len(s.Modelled) > 0 {
+		t.Errorf("compared with a baseline that others fed: %v", s.Modelled)
+	}
+}

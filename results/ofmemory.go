@@ -3,9 +3,10 @@ package results
 import "copylab/results/measured"
 
 // ofMemory sets a write's rates against that of copying in memory outside the last-level cache, trial by trial, so that its interval is the
-// rate's. That memory's rate has a spread of its own is not in it: it is measured once in a run. It is nil for a case that writes no bytes.
+// rate's. That memory's rate has a spread of its own is not in it: it is measured once in a run. It is nil for a case that writes no bytes, and for
+// an open loop, whose rate is the one that it was offered.
 func (d *caseData) ofMemory(memory *MemoryCopy, reason string) *OfMemory {
-	if d.Kind != Write || d.isNull() || memory == nil {
+	if d.Kind != Write || d.isNull() || d.isOpen() || memory == nil {
 		return nil
 	}
 	of := func(name string) Metric {

@@ -17,6 +17,10 @@ type dirty struct{ dirty, writeback, background, limit int64 }
 // lie on both sides.
 const backgroundShare = 0.95
 
+// backToMemory of the background limit is how far what is held has to fall before a trial that had reached the limit counts as below it again.
+// Until then the kernel is writing: a disk that keeps pace, or a program that is slower than memory meanwhile, holds it anywhere in between.
+const backToMemory = 0.5
+
 // regime tells which regime a write through the page cache is in. Writers wait by what is dirty and what is being written, from the middle
 // between the limits on (mm/page-writeback.c, dirty_freerun_ceiling).
 func (m dirty) regime() Regime {
@@ -32,9 +36,10 @@ func (m dirty) regime() Regime {
 // stay is how long a trial was in a regime, and what was accepted meanwhile.
 type stay struct{ seconds, bytes float64 }
 
-// regimes tells what the case's counted trials were subject to. It is nil for a case that writes no bytes, where no trial was counted, and where there is no disk.
+// regimes tells what the case's counted trials were subject to. It is nil for a case that writes no bytes, for an open loop,
+// which writes no faster in another regime, where no trial was counted, and where there is no disk.
 func (d *caseData) regimes(machine host.Host) []RegimeSpan {
-	if d.Kind != Write || d.isNull() || len(d.points) == 0 || machine.Disk.InMemory {
+	if d.Kind != Write || d.isNull() || d.isOpen() || len(d.points) == 0 || machine.Disk.InMemory {
 		return nil
 	}
 	if d.leavesCache() {
@@ -117,6 +122,24 @@ func (t *Timeline) regime(i int) (_ Regime, ok bool) {
 	return dirty{t.DirtyBytes[i], t.WritebackBytes[i], t.BackgroundLimitBytes[i], t.LimitBytes[i]}.regime(), true
 }
 
+// course is the regime of each point. Once the background limit was reached, what comes after counts as between the limits until far less is held.
+func (t *Timeline) course() (regimes []Regime, ok bool) {
+	writing := false
+	for i := range t.AtNS {
+		regime, ok := t.regime(i)
+		if !ok {
+			return nil, false
+		}
+		held := float64(t.DirtyBytes[i] + t.WritebackBytes[i])
+		writing = regime != RegimeMemory || writing && held >= backToMemory*float64(t.BackgroundLimitBytes[i])
+		if writing && regime == RegimeMemory {
+			regime = RegimeBackground
+		}
+		regimes = append(regimes, regime)
+	}
+	return regimes, len(regimes) > 0
+}
+
 // stays splits a trial's time until its last write returned, by the timeline. A point stands for what is nearest to it: half of the time since the
 // one before and half of that until the next, and half of what was accepted then. ok is false where there is no timeline, or it lacks what is needed.
 func (t Trial) stays() (course map[Regime]stay, ok bool) {
@@ -125,15 +148,13 @@ func (t Trial) stays() (course map[Regime]stay, ok bool) {
 	if !known || line == nil {
 		return nil, false
 	}
-	if _, ok := line.regime(0); !ok {
+	regimes, ok := line.course()
+	if !ok {
 		return nil, false
 	}
 	a := line.accepted(last, t.Bytes)
 	course = map[Regime]stay{}
-	at := func(i int) Regime {
-		regime, _ := line.regime(min(i, a.points-1)) // the last write has no point of its own
-		return regime
-	}
+	at := func(i int) Regime { return regimes[min(i, a.points-1)] } // the last write has no point of its own
 	for i := range a.points {
 		half := stay{seconds(a.at[i+1]-a.at[i]) / 2, float64(a.bytes[i+1]-a.bytes[i]) / 2}
 		if half.seconds <= 0 {

@@ -180,6 +180,24 @@ func TestRegimeBoundaries(t *testing.T) {
 	}
 }
 
+// What is held may fall below the background limit while the kernel goes on writing.
+func TestBackgroundWritingEndsFarBelowItsLimit(t *testing.T) {
+	const limit = 100
+	held := []int64{10, 90, 95, 120, 80, 51, 151, 60, 50, 49, 60, 96}
+	want := []Regime{
+		RegimeMemory, RegimeMemory, RegimeBackground, RegimeBackground, RegimeBackground, RegimeBackground, RegimeThrottled, RegimeBackground, RegimeBackground,
+		RegimeMemory, RegimeMemory, RegimeBackground,
+	}
+	n := len(held)
+	line := Timeline{
+		AtNS: make([]int64, n), DirtyBytes: held, WritebackBytes: make([]int64, n), BackgroundLimitBytes: slices.Repeat([]int64{limit}, n),
+		LimitBytes: slices.Repeat([]int64{2 * limit}, n),
+	}
+	if got, ok := line.course(); !ok || !slices.Equal(got, want) {
+		t.Errorf("got %v, %v, want %v", got, ok, want)
+	}
+}
+
 func TestRegimesWithoutATimeline(t *testing.T) {
 	memory := func(dirty int64) host.DirtyMemory {
 		return host.DirtyMemory{DirtyBytes: known(dirty), WritebackBytes: known(0)}

@@ -1,6 +1,7 @@
 package results
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"math"
@@ -68,6 +69,9 @@ func (d *caseData) conditionWarnings(machine host.Host) []string {
 	var out []string
 	out = append(out, d.disturbanceWarnings()...)
 	out = append(out, d.cacheWarnings(machine)...)
+	if slices.Contains(d.settings[SettingFolios], FoliosLarge) {
+		out = append(out, "the page cache held the file in folios larger than a block, as it does with files that were written in large pieces: what a write into one costs is part of this rate, and no property of the disk; a file that the page cache holds otherwise may be several times as fast")
+	}
 
 	steps := d.medianFloat(func(t Trial) measured.Float {
 		return share(measured.Known(t.Machine.ResolutionNS), span(d.Kind, t))
@@ -183,8 +187,24 @@ func (d *caseData) cacheWarnings(machine host.Host) []string {
 	return out
 }
 
+// overran says that the least number of blocks, which comes before the budget, took longer than that: a trial of theirs began when the budget was
+// over.
+func (b *Builder) overran() bool {
+	var resolved struct {
+		Measure struct {
+			Blocks string `json:"blocks"` // "5..40"
+		} `json:"measure"`
+	}
+	if json.Unmarshal(b.run.Scenario.Resolved, &resolved) != nil {
+		return false
+	}
+	low, _, _ := strings.Cut(resolved.Measure.Blocks, "..")
+	least, err := strconv.Atoi(low)
+	return err == nil && len(b.blocks) <= least && b.lastBlock.Sub(b.began).Seconds() > b.run.Scenario.BudgetSeconds
+}
+
 // runWarnings are about the run as a whole: why it ended, and on what it ran.
-func runWarnings(s *Summary, end *End, scenario Scenario) []string {
+func runWarnings(s *Summary, end *End, scenario Scenario, overran bool) []string {
 	var out []string
 	aim := "the precision of " + formatPrecision(s.Run.Precision)
 	got := "how precise it became can't be told: " + s.Run.PrecisionGot.Why()
@@ -204,6 +224,12 @@ func runWarnings(s *Summary, end *End, scenario Scenario) []string {
 		out = append(out, "the run failed: "+end.Detail)
 	case end.Reason == StopBudget && scenario.Search != nil:
 		out = append(out, fmt.Sprintf("the time budget of %v ran out before the search was done; a larger budget would narrow the crossovers", budget))
+	case end.Reason == StopBudget && overran:
+		text := fmt.Sprintf("the %d blocks that are the least took longer than the budget of %s s", s.Run.Blocks, strconv.FormatFloat(scenario.BudgetSeconds, 'g', -1, 64))
+		if headline && !reached {
+			text += fmt.Sprintf(", and %s was not reached: %s; a larger budget would narrow it", aim, got)
+		}
+		out = append(out, text)
 	case end.Reason == StopBudget && headline && !reached:
 		out = append(out, fmt.Sprintf("the time budget of %v ran out before %s was reached: %s; a larger budget would narrow it", budget, aim, got))
 	case end.Reason == StopBlocks && headline && !reached:
@@ -222,5 +248,8 @@ func runWarnings(s *Summary, end *End, scenario Scenario) []string {
 }
 
 func formatPrecision(p float64) string {
+	if p >= 1 { // no decimals: they would say more than is known
+		return fmt.Sprintf("±%.0f %%", p*100)
+	}
 	return fmt.Sprintf("±%s %%", strconv.FormatFloat(math.Round(p*1000)/10, 'f', -1, 64))
 }

@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -24,7 +25,7 @@ func wrong(at, format string, args ...any) error {
 }
 
 // Nearest returns the word of valid that was most likely meant by word, or "" where none is near. It forgives case, a
-// few missing, added, wrong or swapped letters, and a missing end.
+// few missing, added, wrong or swapped letters, one that stands elsewhere in the word, and a missing end.
 func Nearest(word string, valid []string) string {
 	best, bestDistance := "", 0
 	lower := strings.ToLower(word)
@@ -32,6 +33,9 @@ func Nearest(word string, valid []string) string {
 		target := strings.ToLower(v)
 		d := editDistance(lower, target)
 		near := d <= max(1, min(len(lower), len(target))/3) && d < min(len(lower), len(target))
+		if !near && d == 2 && len(lower) >= 4 && slices.Equal(slices.Sorted(strings.SplitSeq(lower, "")), slices.Sorted(strings.SplitSeq(target, ""))) {
+			near = true // tetha, theta
+		}
 		if !near && len(lower) >= 3 && strings.HasPrefix(target, lower) {
 			near = true
 		}

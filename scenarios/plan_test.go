@@ -13,6 +13,7 @@ import (
 	"copylab/copypaths"
 	"copylab/copypaths/receivers"
 	"copylab/results"
+	"copylab/results/host"
 	"copylab/scenarios/library"
 )
 
@@ -369,6 +370,23 @@ func TestLibrary(t *testing.T) {
 				t.Errorf("%s: begins without a comment or holds a tab", id)
 			}
 		}
+	}
+}
+
+// The doctor knows how many files the largest scenario has open.
+func TestLibraryOpenFiles(t *testing.T) {
+	most := 0
+	for _, id := range LibraryIDs() {
+		s, err := Load(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range s.Cases() {
+			most = max(most, c.Params.Files*(writersOf(c.Params)+1))
+		}
+	}
+	if besides := host.MostOpenFiles - most; besides < 100 || besides > 1000 {
+		t.Errorf("a case has %d files open, and the doctor asks for %d", most, host.MostOpenFiles)
 	}
 }
 

@@ -31,7 +31,12 @@ const (
 // whole blocks. The error is a *UsageError.
 func ParsePrecondition(text string) (int64, error) {
 	n, err := parseSize(text)
+	if errors.Is(err, errNegative) || errors.Is(err, errZero) {
+		n, err = 0, nil
+	}
 	switch {
+	case text == "":
+		return 0, wrong("--precondition", "there is no size: write one of at least %s, or leave it out", FormatSize(leastPrecondition))
 	case err != nil:
 		return 0, wrong("--precondition", "%s %w", quoted(text), err)
 	case n < leastPrecondition:

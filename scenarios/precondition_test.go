@@ -190,7 +190,9 @@ func TestParsePrecondition(t *testing.T) {
 		"2048GiB": `"2048GiB" is too large: write at most 1024GiB`,
 		"much":    `"much" is not a size`,
 		"1GB":     "write 1GiB",
-		"":        "--precondition",
+		"":        "--precondition: there is no size: write one of at least 64MiB",
+		"0":       `"0" is too small to wear a disk in: write at least 64MiB`,
+		"-1GiB":   `"-1GiB" is too small to wear a disk in: write at least 64MiB`,
 	} {
 		if n, err := ParsePrecondition(text); n != 0 || !isUsage(err) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %d, %v, want %q", text, n, err, want)

@@ -699,7 +699,8 @@ func (r *resolver) checkLogs(w *Write, logs chosen[int]) {
 	}
 }
 
-// checkDepths checks that several writes in flight are asked for only where one writer of one file, in a closed loop, makes them.
+// checkDepths checks that several writes in flight are asked for only where one writer of one file, in a closed loop, makes them, with a method
+// that can: where only some of the part's can, the other cases are unavailable.
 func (r *resolver) checkDepths(w *Write, depths chosen[int]) {
 	for i, depth := range depths.values {
 		if depth == 1 {
@@ -720,6 +721,14 @@ func (r *resolver) checkDepths(w *Write, depths chosen[int]) {
 		if slices.Contains(w.Patterns, string(diskwrite.ManyLogs)) {
 			never("the pattern many-logs")
 		}
+	}
+	queued := func(id string) bool {
+		m, ok := diskwrite.FindMethod(id)
+		return !ok || m.Queued
+	}
+	if slices.Min(depths.values) > 1 && !slices.ContainsFunc(w.Methods, queued) {
+		r.fail(wrong(depths.at[0], "depth %d is impossible with the methods of this part (%s), which have one write in flight: write depth 1, or add the method uring or uring-direct",
+			depths.values[0], strings.Join(w.Methods, ", ")))
 	}
 }
 
@@ -913,6 +922,16 @@ func parsePolicy(text string) (string, error) {
 		const forms = "write none, end, every=N, where N writes go between two syncs, such as every=32, interval=T, such as interval=100ms, or group"
 		if near := Nearest(text, []string{string(diskwrite.SyncNone), string(diskwrite.SyncEnd), string(diskwrite.SyncGroup)}); near != "" {
 			return "", fmt.Errorf("is unknown: did you mean %s? (%s)", quoted(near), forms)
+		}
+		switch word, value, _ := strings.Cut(text, "="); word {
+		case "every":
+			if n, err := strconv.ParseInt(value, 10, 64); err == nil && n < 1 {
+				return "", errors.New("is impossible: N must be at least 1; every=1 syncs after each write")
+			}
+		case "interval":
+			if t, err := time.ParseDuration(value); err == nil && t <= 0 {
+				return "", errors.New("is impossible: T must be above 0, such as interval=100ms; every=1 syncs after each write")
+			}
 		}
 		return "", errors.New("is not a sync policy: " + forms)
 	}

@@ -214,6 +214,12 @@ func TestNearest(t *testing.T) {
 			t.Errorf("Nearest(%q) is %q, want %q", word, got, want)
 		}
 	}
+	// A letter in the wrong place is near, two others are not.
+	for word, want := range map[string]string{"tetha": "theta", "thxxa": ""} {
+		if got := Nearest(word, []string{"theta", "draw"}); got != want {
+			t.Errorf("Nearest(%q) is %q, want %q", word, got, want)
+		}
+	}
 	if got := Nearest("a", nil); got != "" {
 		t.Errorf("nearest of nothing is %q", got)
 	}

@@ -59,7 +59,7 @@ func parseSize(text string) (int64, error) {
 		return 0, errors.New("is not a size: write a whole number with B, KiB, MiB or GiB, such as 64KiB")
 	}
 	if strings.HasPrefix(number, "-") {
-		return 0, errors.New("is negative: write at least 1B")
+		return 0, errNegative
 	}
 	factor := int64(0)
 	for _, u := range sizeUnits() {
@@ -91,12 +91,16 @@ func parseSize(text string) (int64, error) {
 		return 0, errTooLarge
 	}
 	if bytes == 0 {
-		return 0, errors.New("is 0: write at least 1B")
+		return 0, errZero
 	}
 	return int64(bytes), nil
 }
 
-var errTooLarge = errors.New("is too large: no file has that many bytes")
+var (
+	errNegative = errors.New("is negative: write at least 1B")
+	errZero     = errors.New("is 0: write at least 1B")
+	errTooLarge = errors.New("is too large: no file has that many bytes")
+)
 
 // splitUnit cuts a text after its leading number: "64KiB" is "64" and "KiB".
 func splitUnit(text string) (number, unit string) {
@@ -177,8 +181,11 @@ func wholeWithin(lowest, highest int) func(string) (int, error) {
 func parseDecimal(text, want string, fits func(float64) bool) (float64, error) {
 	const longest = 10
 	x, err := strconv.ParseFloat(text, 64)
-	if err != nil || strings.Trim(text, "0123456789.") != "" || len(text) > longest || !fits(x) {
+	switch {
+	case err != nil || !fits(x):
 		return 0, errors.New("is not " + want)
+	case strings.Trim(text, "0123456789.") != "" || len(text) > longest:
+		return 0, fmt.Errorf("is not written in plain digits: write at most %d characters, digits and a point, such as 0.5", longest)
 	}
 	return x, nil
 }

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"text/tabwriter"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -71,21 +73,48 @@ func printListing(out io.Writer, l scenarios.Listing) error {
 			continue
 		}
 		fmt.Fprintf(w, "%s\n", g.heading)
+		room := width(out) - 4 // beside the names
+		widest := 0
+		for _, i := range g.items {
+			widest = max(widest, utf8.RuneCountInString(i.ID))
+		}
+		room -= widest
 		for _, i := range g.items {
 			title := i.Title
 			if i.Key != "" {
 				title += " (key " + i.Key + ")"
 			}
-			fmt.Fprintf(w, "  %s\t%s\n", i.ID, title)
+			fmt.Fprintf(w, "  %s\t%s\n", i.ID, wrapped(title, room, "  \t"))
 			if i.Status != kernel.StateAvailable {
-				fmt.Fprintf(w, "  \t  %s: %s\n", i.Status, i.Reason)
+				fmt.Fprintf(w, "  \t  %s\n", wrapped(fmt.Sprintf("%s: %s", i.Status, i.Reason), room-2, "  \t  "))
 			} else if i.Reason != "" {
-				fmt.Fprintf(w, "  \t  %s\n", i.Reason)
+				fmt.Fprintf(w, "  \t  %s\n", wrapped(i.Reason, room-2, "  \t  "))
 			}
 		}
 		fmt.Fprintln(w)
 	}
 	return w.Flush()
+}
+
+// wrapped breaks text between words into lines of at most room columns, all but the first with an indent before them. A longer word has a
+// line of its own.
+func wrapped(text string, room int, indent string) string {
+	var out strings.Builder
+	used := 0
+	for _, word := range strings.Fields(text) {
+		switch n := utf8.RuneCountInString(word); {
+		case used == 0:
+			used = n
+		case used+1+n > room:
+			out.WriteString("\n" + indent)
+			used = n
+		default:
+			out.WriteString(" ")
+			used += 1 + n
+		}
+		out.WriteString(word)
+	}
+	return out.String()
 }
 
 // from are the paths that send from a source.

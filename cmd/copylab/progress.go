@@ -6,8 +6,10 @@ import (
 	"io"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
@@ -31,6 +33,7 @@ type progress struct {
 // The bar's own width in columns, and what it takes with the percentage and the gaps.
 const (
 	barWidth   = 12
+	labelWidth = 22 // of a case
 	besideText = barWidth + 8
 )
 
@@ -89,19 +92,28 @@ func (p *progress) done() {
 	}
 }
 
-// line is the text before the bar: what is measured, how long it takes, what is known so far. It is cut so that text and
-// bar fit into one line of the terminal, whatever its width: a line that wraps can't be drawn over.
-func (p *progress) line(e scenarios.Event) string {
-	text := []rune(p.text(e))
-	return string(text[:min(len(text), max(0, width(p.out)-besideText))])
-}
+// line is the text before the bar: what is measured, how long it takes, what is known so far.
+func (p *progress) line(e scenarios.Event) string { return p.within(e, width(p.out)-besideText) }
 
-func (p *progress) text(e scenarios.Event) string {
-	text := fmt.Sprintf("%s %-22.22s %s left", p.stage(e), p.label(e.Case), clock(e.Left))
-	if len(e.Ratios) > 0 {
-		text += "  " + p.ratio(e.Ratios[(e.Step-1)%len(e.Ratios)])
+// within is the fullest text of at most some columns: a line that wraps can't be drawn over, and half a number says something else. What
+// can best be spared goes first, and goes whole.
+func (p *progress) within(e scenarios.Event, columns int) string {
+	stage, label, left := p.stage(e), p.label(e.Case), clock(e.Left)+" left"
+	if cut := []rune(label); len(cut) > labelWidth {
+		label = string(cut[:labelWidth-1]) + "…"
 	}
-	return text
+	text := fmt.Sprintf("%s %-*s %s", stage, labelWidth, label, left)
+	texts := []string{text, stage + " " + left, left}
+	if len(e.Ratios) > 0 {
+		r := e.Ratios[(e.Step-1)%len(e.Ratios)]
+		texts = slices.Insert(texts, 0, text+"  "+p.ratio(r)+" "+p.interval(r), text+"  "+p.ratio(r))
+	}
+	for _, text := range texts {
+		if utf8.RuneCountInString(text) <= columns {
+			return text
+		}
+	}
+	return ""
 }
 
 // plainEvery is how long a phase or block may go on without a word.
@@ -116,11 +128,12 @@ func (p *progress) plain(e scenarios.Event) {
 	fmt.Fprintf(p.out, "%s, %s passed, about %s left", p.stage(e), clock(e.Elapsed), clock(e.Left))
 	switch n := len(e.Ratios); {
 	case n == 1:
-		fmt.Fprintf(p.out, ": %s", p.ratio(e.Ratios[0]))
+		fmt.Fprintf(p.out, ": %s %s", p.ratio(e.Ratios[0]), p.interval(e.Ratios[0]))
 	case n > 1:
-		fmt.Fprintf(p.out, ": the widest of %d ratios is %s", n, p.ratio(slices.MaxFunc(e.Ratios, func(a, b results.Comparison) int {
+		widest := slices.MaxFunc(e.Ratios, func(a, b results.Comparison) int {
 			return cmp.Compare((a.High-a.Low)/a.Ratio, (b.High-b.Low)/b.Ratio)
-		})))
+		})
+		fmt.Fprintf(p.out, ": the widest of %d ratios is %s %s", n, p.ratio(widest), p.interval(widest))
 	}
 	fmt.Fprintln(p.out)
 }
@@ -154,7 +167,19 @@ func (p *progress) label(c results.Case) string {
 func (p *progress) ratio(r results.Comparison) string {
 	name, _, _ := strings.Cut(r.Metric, "_bytes_per_second")
 	name, _, _ = strings.Cut(name, "_ns")
-	return fmt.Sprintf("%s %s ×%.2f [%.2f–%.2f]", p.labels[r.Case], strings.ReplaceAll(name, "_", " "), r.Ratio, r.Low, r.High)
+	return fmt.Sprintf("%s %s ×%s", p.labels[r.Case], strings.ReplaceAll(name, "_", " "), digits(r.Ratio))
+}
+
+func (p *progress) interval(r results.Comparison) string {
+	return fmt.Sprintf("[%s–%s]", digits(r.Low), digits(r.High))
+}
+
+// digits writes a ratio with three digits, and all of those before the point: 0.172, 1.31, 1709.
+func digits(f float64) string {
+	if f == 0 || math.IsNaN(f) || math.IsInf(f, 0) {
+		return strconv.FormatFloat(f, 'f', -1, 64)
+	}
+	return strconv.FormatFloat(f, 'f', min(6, max(0, 2-int(math.Floor(math.Log10(math.Abs(f)))))), 64)
 }
 
 func clock(d time.Duration) string {

@@ -57,9 +57,9 @@ func (o *reportOptions) validate() error {
 	if !slices.Contains(known, o.format) {
 		hint := ""
 		if near := scenarios.Nearest(o.format, known); near != "" {
-			hint = fmt.Sprintf("did you mean %q? ", near)
+			hint = fmt.Sprintf(": did you mean %q?", near)
 		}
-		return fmt.Errorf("unknown format %q: %s(valid: %s)", o.format, hint, strings.Join(known, ", "))
+		return fmt.Errorf("unknown format %q%s (valid: %s)", o.format, hint, strings.Join(known, ", "))
 	}
 	return nil
 }

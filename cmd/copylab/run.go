@@ -80,7 +80,7 @@ func (o *runOptions) run(c *cobra.Command, names []string) error {
 	if err != nil {
 		return usage(err)
 	}
-	if o.precondition != "" {
+	if c.Flags().Changed("precondition") {
 		if o.preconditionArea, err = scenarios.ParsePrecondition(o.precondition); err != nil {
 			return usage(err)
 		}

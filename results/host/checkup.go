@@ -680,6 +680,8 @@ func (c *checkup) checkTracefs() Check {
 func (c *checkup) checkBlockTrace() Check {
 	const id, title = "block-tracepoints", "Block tracepoints"
 	switch s := kernel.ProbeBlockTrace(); {
+	case s.State == kernel.StateAvailable && c.diskErr == nil && c.disk.Device == "":
+		return ok(id, title, "readable, but no block device is known under %s: a modelled disk is given the writes as the program issued them", c.dir)
 	case s.State == kernel.StateAvailable:
 		return ok(id, title, "readable: a modelled disk is given what the device was given")
 	case runtime.GOOS != "linux" || s.State == kernel.StateUnknown:
@@ -718,16 +720,26 @@ func (c *checkup) checkMemlock() Check {
 	return ok(id, title, "%s", HumanBytes(int64(n)))
 }
 
+// MostOpenFiles is how many files the largest scenario that ships needs open at once in one process: many-logs with 1,000 files, each of them
+// twice, and what a worker has open besides, most of it a trace of every CPU.
+const MostOpenFiles = 2*1000 + 400
+
 func (c *checkup) checkOpenFiles() Check {
-	const id, title = "open-files-limit", "Open files limit"
 	n, err := limitOpenFiles()
+	return openFiles(n, err)
+}
+
+// openFiles judges a limit, or why it is not known.
+func openFiles(n uint64, err error) Check {
+	const id, title = "open-files-limit", "Open files limit"
 	switch {
 	case err != nil:
 		return unknown(id, title, "%v", err)
-	case n < 256:
-		return warning(id, title, "ulimit -n 1024", "%d: many streams may need more", n)
+	case n < MostOpenFiles:
+		return warning(id, title, fmt.Sprintf("ulimit -n %d (as root, or nofile in /etc/security/limits.conf)", MostOpenFiles),
+			"%d: the largest scenario, many-logs with 1,000 files, needs %d", n, MostOpenFiles)
 	}
-	return ok(id, title, "%d", n)
+	return ok(id, title, "%d: the largest scenario needs %d", n, MostOpenFiles)
 }
 
 // shownNICs is how many interfaces the check names.

@@ -2,6 +2,7 @@ package host
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"regexp"
 	"runtime"
@@ -222,5 +223,18 @@ func TestBusiest(t *testing.T) {
 	}
 	if got := busiest(first, second, 0); got != nil {
 		t.Errorf("no time: got %+v", got)
+	}
+}
+
+// The limit is held against what the largest scenario needs.
+func TestCheckOfOpenFiles(t *testing.T) {
+	if c := openFiles(1024, nil); c.Status != CheckWarning || !strings.Contains(c.Detail, "1024: the largest scenario") || !strings.Contains(c.Remedy, "ulimit -n 2") {
+		t.Errorf("got %+v", c)
+	}
+	if c := openFiles(MostOpenFiles, nil); c.Status != CheckOK || !strings.Contains(c.Detail, "the largest scenario needs") {
+		t.Errorf("got %+v", c)
+	}
+	if c := openFiles(0, errors.New("why")); c.Status != CheckUnavailable || c.Detail != "why" {
+		t.Errorf("got %+v", c)
 	}
 }

@@ -175,8 +175,12 @@ func write(ctx context.Context, c *control, job Write) (result *Result, err erro
 			result.Timeline = sampled.result()
 		}
 		if scattered(plan.Pattern) && !method.Uncached {
+			_, told := result.InMemoryBytes.Get()
 			if result.InMemoryBytes, err = checkFolios(targets[0], plan.BlockBytes, result.InMemoryBytes); err != nil {
 				return nil, err
+			}
+			if _, still := result.InMemoryBytes.Get(); told && !still {
+				result.Settings[results.SettingFolios] = results.FoliosLarge
 			}
 		}
 		if job.Verify {
