@@ -15,8 +15,8 @@ import (
 func Main(in io.Reader, out io.Writer) int {
 	// A collection during the timed span would be charged to the path.
 	debug.SetGCPercent(-1)
-	// But a peer that can make a worker allocate, as TLS lets it, must not have all of the machine's memory. No trial comes near this.
-	debug.SetMemoryLimit(256 << 20)
+	// But a peer must not get all of the machine's memory.
+	debug.SetMemoryLimit(memoryLimitBytes)
 	runtime.LockOSThread()
 	lines := newLineReader(in)
 	var job Job
@@ -98,4 +98,21 @@ func (c *control) awaitGo(ctx context.Context) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+// memoryLimitBytes bounds what a peer can make a worker allocate, as TLS lets it.
+const memoryLimitBytes = 256 << 20
+
+// threadBytes is more than what the Go runtime allocates for a thread.
+const threadBytes = 256 << 10
+
+// putOffCollections keeps the garbage collector from starting until memoryLimitBytes more have been allocated than the streams' threads
+// take, which no trial does, and returns when none is under way. It is called when everything is set up. A collection stops every
+// thread, and must wait for those that are in a raw system call. With several streams these wait for the peer, whose threads may be
+// stopped by a collection of its own, which waits for threads that wait for this side: for ever.
+func putOffCollections(streams int) {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	debug.SetMemoryLimit(int64(m.Sys-m.HeapReleased) + memoryLimitBytes + int64(streams)*threadBytes)
+	debug.SetGCPercent(-1) // waits for one that has begun
 }

@@ -3,9 +3,11 @@
 package worker
 
 import (
+	"context"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // TestAThousandStreams moves bytes over 1,000 connections at once, and checks each.
@@ -26,7 +28,9 @@ func TestAThousandStreams(t *testing.T) {
 		t.Run(path, func(t *testing.T) {
 			const bytes = streams * 3 * chunk
 			send, receive := sides(path, file, size, chunk, streams, bytes)
-			pair, err := launcherForTest().Transfer(t.Context(), send, receive, Placement{})
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute) // should they wait for each other
+			defer cancel()
+			pair, err := launcherForTest().Transfer(ctx, send, receive, Placement{})
 			if err != nil {
 				t.Fatal(err)
 			}

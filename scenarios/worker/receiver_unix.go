@@ -110,6 +110,7 @@ func receive(ctx context.Context, c *control, job Receive) (result *Result, err 
 	if job.Streams == 1 {
 		ownDescriptors(result.Settings)
 	}
+	putOffCollections(job.Streams)
 	if err := c.awaitGo(ctx); err != nil {
 		return nil, err
 	}

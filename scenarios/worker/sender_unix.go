@@ -118,6 +118,7 @@ func send(ctx context.Context, c *control, job Send) (result *Result, err error)
 	if path.Connection == copypaths.Descriptor && job.Streams == 1 {
 		ownDescriptors(result.Settings)
 	}
+	putOffCollections(job.Streams)
 	if err := c.awaitGo(ctx); err != nil {
 		return nil, err
 	}
