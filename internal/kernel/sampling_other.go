@@ -15,6 +15,9 @@ func noSampling() error { return errors.New("stacks are not sampled on " + runti
 // SampleThread says that there is no sampler here.
 func SampleThread(int, int64) (*Sampler, error) { return nil, noSampling() }
 
+// SampleProcess says that there is no sampler here.
+func SampleProcess(int64, ...int) ([]*Sampler, error) { return nil, noSampling() }
+
 // SampleCPU says that there is no sampler here.
 func SampleCPU(int, int64) (*Sampler, error) { return nil, noSampling() }
 
