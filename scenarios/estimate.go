@@ -30,8 +30,11 @@ func (s *Scenario) WriteEstimate() int64 {
 			continue
 		}
 		trial := amount(c, 0, s.Measure.Time)
-		// The evidence is a trial of its own, no longer than a warm-up.
-		sum += (int64(s.Measure.MinBlocks)*trial + 2*warmUpAmount(c, trial)) * p.BlockBytes
+		trials := int64(s.Measure.MinBlocks + evidencePasses(c, s.Measure))
+		if len(s.Modelled) > 0 {
+			trials++
+		}
+		sum += (trials*trial + warmUpAmount(c, trial)) * p.BlockBytes
 	}
 	return sum
 }

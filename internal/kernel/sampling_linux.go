@@ -138,6 +138,22 @@ func explainSampling(err error, paranoid int) error {
 	return err
 }
 
+// SampleCPUs readies a sampler of each CPU that is online: see SampleCPU.
+func SampleCPUs(periodNS int64) (all []*Sampler, err error) {
+	cpus, err := onlineCPUs()
+	if err != nil {
+		return nil, fmt.Errorf("sample all CPUs: %w", err)
+	}
+	for _, cpu := range cpus {
+		s, err := SampleCPU(cpu, periodNS)
+		if err != nil {
+			return nil, errors.Join(err, closeSamplers(all))
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
 // openSampler opens an event of each thread, which stands still. On a CPU, the threads' own threads inherit it.
 func openSampler(threads []int, cpu int, periodNS int64, onlyUser bool) (*Sampler, error) {
 	if periodNS < 1 {
@@ -220,12 +236,20 @@ func (s *Sampler) Start() error {
 	return nil
 }
 
+// Pause ends the sampling, and leaves the rest to Stop: where there are several samplers, none then sees what is done with another's samples.
+func (s *Sampler) Pause() error {
+	if s.stop == nil {
+		return errors.New("stop a sampler: it was not started")
+	}
+	return s.ring.Stop()
+}
+
 // Stop ends the sampling and returns what was seen.
 func (s *Sampler) Stop() (Samples, error) {
+	err := s.Pause()
 	if s.stop == nil {
-		return Samples{}, errors.New("stop a sampler: it was not started")
+		return Samples{}, err
 	}
-	err := s.ring.Stop()
 	close(s.stop)
 	s.reader.Wait()
 	s.stop = nil
