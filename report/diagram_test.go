@@ -230,7 +230,7 @@ func withStages(t *testing.T) []drawing {
 			stage(stages.CopyCacheToProgram, 61), stage(stages.CopyProgramToSocket, 58.25), stage(stages.TCPIP, 44), stage(stages.Syscalls, 7),
 		}, CrossingsPerChunk: measured.Known(4.01)}
 		if i == 1 {
-			sender = diagram.Side{Stages: []diagram.StageCost{stage(stages.CacheLookup, 12), stage(stages.TCPIP, 48), stage(stages.CopyToSegments, 30)}, CrossingsPerChunk: measured.Known(2.9)}
+			sender = diagram.Side{Stages: []diagram.StageCost{stage(stages.PassPages, 12), stage(stages.TCPIP, 48), stage(stages.CopyToSegments, 30)}, CrossingsPerChunk: measured.Known(2.9)}
 		}
 		d := p.On(diagram.Loopback, recv).With(diagram.Measurement{ChunkBytes: 64 << 10, Sender: sender, Receiver: receiver})
 		out = append(out, drawing{path: p, over: []diagram.Diagram{d}})

@@ -39,7 +39,7 @@ func Paths() []Path {
 		},
 		{
 			ID: "sendfile", Source: FromFile,
-			Arrows:  []Arrow{fromDisk(), handed(PageCache, SocketBuffer, "sendfile", referenceToPages, stages.CacheLookup)},
+			Arrows:  []Arrow{fromDisk(), handed(PageCache, SocketBuffer, "sendfile", referenceToPages, stages.PassPages)},
 			Calls:   []Call{{Name: "sendfile"}},
 			Remarks: []string{"sendfile(2) works in steps of at most 64 KiB through a pipe of its own, inside the kernel: larger chunks save crossings, not steps."},
 		},
@@ -120,7 +120,7 @@ func Paths() []Path {
 		},
 		{
 			ID: "go-io-copy", Source: FromFile,
-			Arrows: []Arrow{fromDisk(), handed(PageCache, SocketBuffer, "sendfile", referenceToPages, stages.CacheLookup)},
+			Arrows: []Arrow{fromDisk(), handed(PageCache, SocketBuffer, "sendfile", referenceToPages, stages.PassPages)},
 			Calls:  []Call{{Name: "sendfile"}}, MoreNow: waitsInPoller,
 			Remarks: []string{"io.Copy finds sendfile(2) by itself, as long as neither the file nor the connection is wrapped in another type: go-copy-buffer shows what happens then."},
 		},
