@@ -103,9 +103,9 @@ func (d *caseData) stageEvidence(side string, timed Metric) StageEvidence {
 	for _, t := range passes {
 		s, kib := of(t), float64(t.Bytes)/1024
 		sum := 0.0
-		for stage, ns := range s.NS {
+		for _, stage := range stages.All() { // in one order: so the sum is always the same
 			if stage != stages.Idle {
-				sum += float64(ns) / kib
+				sum += float64(s.NS[stage]) / kib
 			}
 		}
 		sums = append(sums, sum)
