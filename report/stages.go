@@ -269,8 +269,13 @@ func stageTables(g group) []table {
 		{Head: "stages", Unit: "/ timed", Numeric: true}, {Head: "passes", Unit: "/ timed", Numeric: true}, {Head: "samples lost", Numeric: true}, {Head: "stacks", Spare: 1},
 	}}
 	for _, c := range cases {
-		for _, side := range sidesOf(g) {
+		for _, side := range append(sidesOf(g), "machine") {
 			e := c.Evidence.Sides[side].StageEvidence
+			if side == "machine" {
+				if e = c.Evidence.Machine; len(e.Stages) == 0 { // which a remark says
+					continue
+				}
+			}
 			if len(e.Stages) == 0 {
 				costs.Rows = append(costs.Rows, append([]cell{{Text: label(c)}, {Text: side}, costs.note(e.StagesUnavailable)}, make([]cell, len(costs.Columns)-3)...))
 				continue
@@ -316,6 +321,9 @@ func noStages(s *results.Summary) []string {
 		c := &s.Cases[i]
 		if c.Status != results.CaseMeasured {
 			continue
+		}
+		if m := c.Evidence.Machine; m.Passes == 0 && m.StagesUnavailable != "" && len(staged(group{Kind: c.Kind, Cases: []*results.CaseSummary{c}})) > 0 {
+			add("What all CPUs did could not be sampled: " + m.StagesUnavailable + ".")
 		}
 		for _, side := range sortedKeys(c.Evidence.Sides) {
 			e := c.Evidence.Sides[side].StageEvidence

@@ -47,9 +47,11 @@ func stagedSummary(t testing.TB) *results.Summary {
 	}))
 	setStages(rw, "receiver", stageEvidence("profiles/read-write-receiver.pb.gz", costs{stages.CopySocketToReceiver: 150, stages.TCPIP: 60, stages.SoftInterrupts: 20}))
 	setStages(sf, "sender", stageEvidence("profiles/sendfile-sender.pb.gz", costs{stages.PassPages: 30, stages.CacheLookup: 16, stages.TCPIP: 100, stages.SoftInterrupts: 30, stages.MemoryManagement: 12}))
+	rw.Evidence.Machine = stageEvidence("profiles/read-write-machine.pb.gz", costs{stages.CopyCacheToProgram: 122, stages.SoftInterrupts: 300, stages.Program: 44})
 	refused := stageEvidence("", nil)
 	refused.Passes, refused.StagesUnavailable = 0, "made up to be refused"
 	setStages(sf, "receiver", refused)
+	sf.Evidence.Machine, write.Evidence.Machine = refused, refused
 	setStages(write, "writer", stageEvidence("profiles/append-writer.pb.gz", costs{stages.CopyProgramToCache: 200, stages.Filesystem: 220, stages.BlockLayer: 40, stages.IOUring: 12, stages.Encryption: 9, stages.CopyDeferred: 8}))
 	return s
 }
@@ -114,7 +116,8 @@ func TestStageTables(t *testing.T) {
 	out := rendered(t, stagedSummary(t), "markdown", Options{})
 	for _, want := range []string{
 		"| read-write | sender | 120 | 118 | – |", "made up to be refused", "| read-write | sender | 3 | 386 | 378 | 1.02 | 1.04 | 0 % | profiles/read-write-sender.pb.gz |",
-		"Stages of the receiver could not be had: made up to be refused.",
+		"Stages of the receiver could not be had: made up to be refused.", "What all CPUs did could not be sampled: made up to be refused.",
+		"| read-write | machine | 122 |", "profiles/read-write-machine.pb.gz |",
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in the report", want)

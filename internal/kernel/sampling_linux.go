@@ -48,7 +48,7 @@ type Sampler struct {
 func SampleThread(tid int, periodNS int64) (*Sampler, error) {
 	s, err := openSampler([]int{tid}, -1, periodNS, false)
 	if errors.Is(err, unix.EACCES) {
-		why := kernelSamplesRefused(err)
+		why := kernelSamplesRefused()
 		if s, err = openSampler([]int{tid}, -1, periodNS, true); err == nil {
 			s.kernel = why
 		}
@@ -87,7 +87,7 @@ func SampleProcess(periodNS int64, cpus ...int) (all []*Sampler, err error) {
 	for _, cpu := range cpus {
 		s, err := openSampler(threads, cpu, periodNS, false)
 		if errors.Is(err, unix.EACCES) {
-			why := kernelSamplesRefused(err)
+			why := kernelSamplesRefused()
 			if s, err = openSampler(threads, cpu, periodNS, true); err == nil {
 				s.kernel = why
 			}
@@ -126,8 +126,8 @@ const (
 	paranoidForCPU    = 0
 )
 
-func kernelSamplesRefused(err error) Status {
-	return Unavailable("perf_event_open: %v: samples in kernel mode need root or CAP_PERFMON, or: sudo sysctl kernel.perf_event_paranoid=%d", err, paranoidForKernel)
+func kernelSamplesRefused() Status {
+	return Unavailable("perf_event_open: %v: samples in kernel mode need root or CAP_PERFMON, or: sudo sysctl kernel.perf_event_paranoid=%d", unix.EACCES, paranoidForKernel)
 }
 
 // explainSampling says what would allow what was refused.
