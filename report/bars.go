@@ -26,7 +26,14 @@ type bar struct {
 // segment is a part of a bar.
 type segment struct {
 	Value float64
-	Light bool // drawn in a tint
+	Light bool  // drawn in a tint
+	Look  *look // nil: the bar's
+}
+
+// legendItem is a look with its meaning.
+type legendItem struct {
+	Name string
+	Look look
 }
 
 func (b bar) total() float64 {
@@ -51,6 +58,8 @@ type barBody struct {
 	Axis string // label, with the unit
 	Log  bool   // dots: a bar on a log axis would start nowhere
 	Key  bool   // explains the tints: system and user
+	// Legend explains the looks of segments.
+	Legend []legendItem
 }
 
 const (
@@ -79,6 +88,7 @@ func (b barBody) height(width vg.Length) vg.Length {
 	if b.Key {
 		h += keyHeight
 	}
+	h += keyHeight * vg.Length(len(b.legendLines(width)))
 	for i, bar := range b.Bars {
 		h += rowHeight
 		if b.above(width) {
@@ -106,6 +116,10 @@ func (b barBody) draw(c draw.Canvas) {
 	left, width := c.Min.X, c.Max.X-c.Min.X
 	if b.Key {
 		b.key(c)
+		c.Max.Y -= keyHeight
+	}
+	for _, line := range b.legendLines(width) {
+		legendLine(c, line)
 		c.Max.Y -= keyHeight
 	}
 	above := b.above(width)
@@ -172,6 +186,37 @@ func (b barBody) key(c draw.Canvas) {
 	}
 }
 
+// What an item of a legend takes besides its name.
+const (
+	legendBox vg.Length = 19
+	legendGap vg.Length = 14
+)
+
+// legendLines breaks the legend into lines that are at most width wide.
+func (b barBody) legendLines(width vg.Length) (lines [][]legendItem) {
+	s := textStyle(textSize, muted, false, draw.XLeft, draw.YCenter)
+	at := vg.Length(0)
+	for _, item := range b.Legend {
+		takes := legendBox + s.Width(item.Name) + legendGap
+		if len(lines) == 0 || at+takes-legendGap > width {
+			lines, at = append(lines, nil), 0
+		}
+		lines[len(lines)-1] = append(lines[len(lines)-1], item)
+		at += takes
+	}
+	return lines
+}
+
+func legendLine(c draw.Canvas, items []legendItem) {
+	s := textStyle(textSize, muted, false, draw.XLeft, draw.YCenter)
+	x, y := c.Min.X, c.Max.Y-keyHeight/2
+	for _, item := range items {
+		fillBar(c, vg.Rectangle{Min: vg.Point{X: x, Y: y - 4.5}, Max: vg.Point{X: x + 14, Y: y + 4.5}}, item.Look, false)
+		c.FillText(s, vg.Point{X: x + legendBox, Y: y}, item.Name)
+		x += legendBox + s.Width(item.Name) + legendGap
+	}
+}
+
 // barRows is the plotter of bars, from the top down.
 type barRows struct {
 	barBody
@@ -231,7 +276,11 @@ func (b barRows) Plot(c draw.Canvas, p *plot.Plot) {
 				if bar.Modelled {
 					hatched(c, r, bar.Look)
 				} else {
-					fillBar(c, r, bar.Look, s.Light)
+					l := bar.Look
+					if s.Look != nil {
+						l = *s.Look
+					}
+					fillBar(c, r, l, s.Light)
 				}
 				at += s.Value
 			}

@@ -52,6 +52,9 @@ func figuresOf(s *results.Summary) []figure {
 		if wants("cpu") && !swept {
 			out = append(out, f.cpu()...)
 		}
+		if wants("cpu") {
+			out = append(out, f.stages()...)
+		}
 		if wants("latency") {
 			out = append(out, f.latency()...)
 		}

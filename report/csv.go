@@ -135,6 +135,10 @@ func caseRows(out *csv.Writer, s *results.Summary, c *results.CaseSummary) error
 				add(at+[]string{"cycles_per_kib", "instructions_per_kib", "cache_misses_per_kib"}[i], csvFloat(v), v.Why())
 			}
 		}
+		for _, stage := range e.Stages {
+			row := add(at+"stages."+string(stage.Stage), csvNumber(stage.NSPerKiB), "")
+			row.low, row.high = csvFloat(stage.Low), csvFloat(stage.High)
+		}
 		if e.TCP == nil {
 			continue
 		}

@@ -173,7 +173,16 @@ func linkOf(c *results.CaseSummary, s *results.Summary) diagram.Link {
 // measurementOf is what a case has for its diagram.
 func measurementOf(c *results.CaseSummary) diagram.Measurement {
 	side := func(name string) diagram.Side {
-		return diagram.Side{StagesWhy: "this run has no stage evidence", CrossingsPerChunk: c.Evidence.Sides[name].CrossingsPerChunk}
+		e := c.Evidence.Sides[name]
+		out := diagram.Side{StagesWhy: cmp.Or(e.StagesUnavailable, "this run has no stage evidence"), CrossingsPerChunk: e.CrossingsPerChunk}
+		if e.KernelUnavailable != "" { // what arrows cost is spent in the kernel
+			out.StagesWhy = e.KernelUnavailable
+			return out
+		}
+		for _, s := range e.Stages {
+			out.Stages = append(out.Stages, diagram.StageCost{Stage: s.Stage, Cost: diagram.Cost{NSPerKiB: measured.Known(s.NSPerKiB), Low: s.Low, High: s.High, Share: s.Share}})
+		}
+		return out
 	}
 	return diagram.Measurement{ChunkBytes: c.Params.ChunkBytes, Sender: side("sender"), Receiver: side("receiver")}
 }
@@ -347,7 +356,11 @@ func remarks(e Explanation, ds []drawing) []string {
 			add(d.path.ID, "", "Not among the crossings of theory: "+d.path.MoreNow+".")
 		}
 		if d.shown != nil && !hasStages(d.one()) {
-			add("", "", e.RunName+" has no stage evidence: no arrow can be given its cost. What it has stands in the table.")
+			why := ""
+			if w := d.one().Measured.Sender.StagesWhy; w != "" && w != "this run has no stage evidence" {
+				why = " (" + w + ")"
+			}
+			add("", "", e.RunName+" has no stage evidence"+why+": no arrow can be given its cost. What it has stands in the table.")
 		}
 	}
 	for _, d := range ds {

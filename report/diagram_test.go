@@ -16,6 +16,7 @@ import (
 	"copylab/results"
 	"copylab/results/diagram"
 	"copylab/results/measured"
+	"copylab/results/stages"
 )
 
 func pathsOf(t *testing.T, ids ...string) []diagram.Path {
@@ -212,7 +213,7 @@ func checkSVG(t *testing.T, name string, svg []byte) {
 	}
 }
 
-func stage(s diagram.Stage, ns float64) diagram.StageCost {
+func stage(s stages.Stage, ns float64) diagram.StageCost {
 	return diagram.StageCost{Stage: s, Cost: diagram.Cost{
 		NSPerKiB: measured.Known(ns), Low: measured.Known(ns - 2), High: measured.Known(ns + 2), Share: measured.Known(ns / 200),
 	}}
@@ -222,14 +223,14 @@ func stage(s diagram.Stage, ns float64) diagram.StageCost {
 func withStages(t *testing.T) []drawing {
 	t.Helper()
 	recv, _ := diagram.ReceiverOf("recv")
-	receiver := diagram.Side{Stages: []diagram.StageCost{stage(diagram.CopyToReceiver, 90), stage(diagram.TCPIP, 20)}, CrossingsPerChunk: measured.Known(3.1)}
+	receiver := diagram.Side{Stages: []diagram.StageCost{stage(stages.CopySocketToReceiver, 90), stage(stages.TCPIP, 20)}, CrossingsPerChunk: measured.Known(3.1)}
 	var out []drawing
 	for i, p := range pathsOf(t, "file/read-write", "file/sendfile") {
 		sender := diagram.Side{Stages: []diagram.StageCost{
-			stage(diagram.CopyToProgram, 61), stage(diagram.CopyToSocket, 58.25), stage(diagram.TCPIP, 44), stage(diagram.SyscallEntryExit, 7),
+			stage(stages.CopyCacheToProgram, 61), stage(stages.CopyProgramToSocket, 58.25), stage(stages.TCPIP, 44), stage(stages.Syscalls, 7),
 		}, CrossingsPerChunk: measured.Known(4.01)}
 		if i == 1 {
-			sender = diagram.Side{Stages: []diagram.StageCost{stage(diagram.PageCacheLookup, 12), stage(diagram.TCPIP, 48), stage(diagram.CopyToSegments, 30)}, CrossingsPerChunk: measured.Known(2.9)}
+			sender = diagram.Side{Stages: []diagram.StageCost{stage(stages.PassPages, 12), stage(stages.TCPIP, 48), stage(stages.CopyToSegments, 30)}, CrossingsPerChunk: measured.Known(2.9)}
 		}
 		d := p.On(diagram.Loopback, recv).With(diagram.Measurement{ChunkBytes: 64 << 10, Sender: sender, Receiver: receiver})
 		out = append(out, drawing{path: p, over: []diagram.Diagram{d}})

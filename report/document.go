@@ -186,6 +186,7 @@ func newDocument(s *results.Summary) document {
 	if why := noHardware(s); why != "" {
 		d.Remarks = append(d.Remarks, why)
 	}
+	d.Remarks = append(d.Remarks, noStages(s)...)
 	var subject []string
 	if !s.Run.Started.IsZero() {
 		subject = append(subject, s.Run.Started.UTC().Format("2006-01-02 15:04 UTC"))
@@ -606,6 +607,7 @@ func evidenceTables(g group) []table {
 			out = append(out, t)
 		}
 	}
+	out = append(out, stageTables(g)...)
 	out = append(out, busyTable(g, cases))
 	if fromMemory(cases[0].Params) {
 		return out // no file, no page cache, no disk

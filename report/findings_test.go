@@ -233,7 +233,7 @@ func TestNothingIsClaimedWithoutAVerdict(t *testing.T) {
 // fixtures are all made-up runs by name.
 func fixtures(t testing.TB) map[string]*results.Summary {
 	return map[string]*results.Summary{
-		"tour": tourSummary(t), "sweep": sweepSummary(t), "fetch": fetchSummary(t), "many": manySummary(t), "noisy": noisySummary(t), "alone": aloneSummary(t), "empty": stated(nil),
+		"tour": tourSummary(t), "staged": stagedSummary(t), "sweep": sweepSummary(t), "fetch": fetchSummary(t), "many": manySummary(t), "noisy": noisySummary(t), "alone": aloneSummary(t), "empty": stated(nil),
 		"nic": nicSummary(t), "remote": remoteSummary(t), "primitives": primitivesSummary(t), "crossover": crossoverSummary(t), "tls": tlsSummary(t),
 		"writes": writesSummary(t), "cliff": cliffSummary(t), "depth": depthSummary(t), "commits": commitSummary(t), "one cliff": oneCliffSummary(t),
 	}

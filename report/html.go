@@ -23,6 +23,8 @@ type page struct {
 	First  *htmlFigure
 	Rest   []htmlFigure
 	Legend string
+	// Diagrams are the paths, with what was measured at their arrows.
+	Diagrams []htmlDiagram
 }
 
 // htmlFigure is a chart in an HTML page: drawn for wide and for narrow screens, of which the style shows one.
@@ -63,6 +65,10 @@ func writeHTML(w io.Writer, s *results.Summary) error {
 	}
 	if len(p.Rest) > 0 {
 		p.First, p.Rest = &p.Rest[0], p.Rest[1:]
+	}
+	var err error
+	if p.Diagrams, err = htmlDiagrams(s); err != nil {
+		return err
 	}
 	t, err := template.New("report").Funcs(template.FuncMap{
 		"class": func(t tone) string {

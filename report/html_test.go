@@ -111,8 +111,8 @@ func TestHTML(t *testing.T) {
 			if tables != captions {
 				t.Errorf("%d tables, %d captions", tables, captions)
 			}
-			if figures := len(figuresOf(s)); images != 2*figures || described != images {
-				t.Errorf("%d SVGs, %d of them described, for %d charts of two widths", images, described, figures)
+			if figures := len(figuresOf(s)) + len(drawnOf(s)); images != 2*figures || described != images {
+				t.Errorf("%d SVGs, %d of them described, for %d charts and diagrams of two widths", images, described, figures)
 			}
 			if strings.Contains(page, "url(") || strings.Contains(page, "@import") || strings.Contains(page, "http://") || strings.Contains(page, "https://") {
 				t.Error("the page refers to something outside")

@@ -71,12 +71,19 @@ func WriteFolder(dir string, s *results.Summary) error {
 	return WriteCharts(filepath.Join(dir, "charts"), s)
 }
 
-// WriteCharts writes every chart of the summary into dir, which it makes if need be, as SVG and PNG. Where there is no
-// chart it makes no folder. Each file appears whole or not at all.
+// WriteCharts writes every chart of the summary into dir, which it makes if need be, as SVG and PNG, and every diagram as SVG. Where there is
+// neither it makes no folder. Each file appears whole or not at all.
 func WriteCharts(dir string, s *results.Summary) error {
 	charts, err := Charts(s)
-	if err != nil || len(charts) == 0 {
+	if err != nil {
 		return err
+	}
+	diagrams, err := Diagrams(s)
+	if err != nil {
+		return err
+	}
+	if charts = append(charts, diagrams...); len(charts) == 0 {
+		return nil
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("make charts folder: %w", err)
@@ -84,6 +91,9 @@ func WriteCharts(dir string, s *results.Summary) error {
 	for _, c := range charts {
 		if err := writeFile(filepath.Join(dir, c.Name+".svg"), c.SVG); err != nil {
 			return err
+		}
+		if c.PNG == nil {
+			continue
 		}
 		if err := writeFile(filepath.Join(dir, c.Name+".png"), c.PNG); err != nil {
 			return err

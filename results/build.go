@@ -48,6 +48,7 @@ type caseData struct {
 	warnings     []string
 	spared       bool       // a search knew enough without it
 	modelled     []Modelled // what mechanical disks would have taken
+	passes       []Trial    // that were sampled, without their histograms and settings
 }
 
 // point is a counted trial without its histograms and settings, and the metrics that it gave.
@@ -375,7 +376,7 @@ func (d *caseData) summary(machine host.Host) CaseSummary {
 		}
 	}
 	l := d.loads()
-	c.Evidence = d.evidence(l)
+	c.Evidence = d.evidence(l, c.Metrics)
 	limit, limitWarnings := LimitNotShown, []string(nil)
 	if len(d.points) > 0 {
 		limit, limitWarnings = bottleneck(d.Case, l)
@@ -391,6 +392,7 @@ func (d *caseData) summary(machine host.Host) CaseSummary {
 	if len(d.points) > 0 {
 		c.Warnings = append(c.Warnings, d.valueWarnings(c)...)
 		c.Warnings = append(c.Warnings, d.conditionWarnings(machine)...)
+		c.Warnings = append(c.Warnings, d.stageWarnings(c.Evidence)...)
 	}
 	c.Warnings = append(c.Warnings, limitWarnings...)
 	c.Warnings = append(c.Warnings, d.modelledWarnings()...)

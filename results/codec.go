@@ -12,6 +12,9 @@ import (
 // RecordFile is the name of a record within a run's folder.
 const RecordFile = "record.jsonl"
 
+// ProfileFolder is the name of the folder within a run's folder that holds the stacks sampled in the trials for evidence, as pprof files.
+const ProfileFolder = "profiles"
+
 // maxLine bounds a line of a record. A trial takes some ten KiB, a run with its scenario and host a few; the bound
 // only keeps a file that is no record from filling the memory.
 const maxLine = 64 << 20

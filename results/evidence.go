@@ -13,7 +13,7 @@ import (
 )
 
 // evidence gathers what the kernel said of the counted trials.
-func (d *caseData) evidence(l loads) Evidence {
+func (d *caseData) evidence(l loads, timed map[string]Metric) Evidence {
 	e := Evidence{
 		Sides: map[string]SideEvidence{},
 		BusyShare: map[string]measured.Float{
@@ -44,8 +44,11 @@ func (d *caseData) evidence(l loads) Evidence {
 	}
 	for _, side := range d.sides() {
 		e.BusyShare[side] = map[string]measured.Float{sender: l.sender, receiver: l.receiver, writer: l.writer}[side]
-		e.Sides[side] = d.sideEvidence(side)
+		of := d.sideEvidence(side)
+		of.StageEvidence = d.stageEvidence(side, timed[timedMetric(side)])
+		e.Sides[side] = of
 	}
+	e.Machine = d.stageEvidence(machine, timed[timedMetric(machine)])
 	if len(d.settings) > 0 {
 		e.Settings = map[string]string{}
 		for name, values := range d.settings {

@@ -7,6 +7,7 @@ import (
 
 	"copylab/results/host"
 	"copylab/results/measured"
+	"copylab/results/stages"
 )
 
 // Everything here is made up, with round numbers that can be checked in the head. No machine measured any of it.
@@ -190,7 +191,32 @@ func fixtureRecord() (Run, []Trial, End) {
 			add(t)
 		}
 	}
+	for pass := 1; pass <= 3; pass++ {
+		add(passTrial(caseRW, pass))
+	}
 	return run, trials, End{Type: lineEnd, Ended: fixtureStart.Add(30 * time.Second), Reason: StopPrecise, Blocks: 6}
+}
+
+// passTrial is a pass for evidence of a stream whose sender took 220 ms, of which pass times 10 ms were in no stage. The receiver was sampled in user
+// mode only, and the machine not at all.
+func passTrial(id string, pass int) Trial {
+	t := streamTrial(id, pass, 440_000_000)
+	t.Phase = PhaseEvidence
+	from, to := t.Sides["sender"], t.Sides["receiver"]
+	rest := int64(pass) * 10_000_000
+	from.Stages = &StageTimes{
+		ClockNS: known(220_000_000), PeriodNS: 200_000, Samples: 1100, KernelNS: known(200_000_000),
+		NS: map[stages.Stage]int64{
+			stages.CopyCacheToProgram: 100_000_000, stages.CopyProgramToSocket: 90_000_000 - rest, stages.Other: rest, stages.Idle: 5_000_000, stages.Program: 20_000_000,
+		},
+		ToolNS: 5_000_000, Other: []FunctionTime{{"new_function", rest}},
+	}
+	refused := measured.Unavailable[int64]("not allowed")
+	to.Stages = &StageTimes{ClockNS: known(110_000_000), PeriodNS: 200_000, Samples: 55, Missed: 5, KernelNS: refused, NS: map[stages.Stage]int64{stages.Program: 11_000_000}}
+	t.Sides = map[string]Side{"sender": from, "receiver": to}
+	t.MachineStages = NotSampled("root only")
+	t.Profiles = map[string]string{"sender": "profiles/read-write-sender.pb.gz"}
+	return t
 }
 
 // build makes the summary of counted trials.

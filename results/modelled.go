@@ -49,14 +49,19 @@ type ModelledComparison struct {
 	Ratio      float64 `json:"ratio"`    // of bytes per second
 }
 
-// addEvidence takes in the trial that was made once more with instruments on. None of its times counts, and where it failed the case keeps
+// addEvidence takes in a trial that was made once more with instruments on. None of its times counts, and where it failed the case keeps
 // its numbers.
 func (d *caseData) addEvidence(t Trial) {
 	if t.Error != "" {
 		d.warnings = append(d.warnings, fmt.Sprintf("trial %d, which was to bring evidence after the timed ones, failed: %s", t.Seq, t.Error))
 		return
 	}
-	d.modelled = t.Modelled
+	if t.Modelled != nil {
+		d.modelled = t.Modelled
+		return
+	}
+	t.Latency, t.Settings, t.Timeline = nil, nil, nil
+	d.passes = append(d.passes, t)
 }
 
 const (

@@ -206,7 +206,11 @@ type Trial struct {
 	Timeline *Timeline `json:"timeline,omitempty"`
 	// Modelled is what mechanical disks would have taken; PhaseEvidence only.
 	Modelled []Modelled `json:"modelled,omitempty"`
-	Checksum string     `json:"checksum,omitempty"` // xxh64 of what the receiver got, verify phase and checksum receiver
+	// MachineStages is what all CPUs did, whoever for; PhaseEvidence only.
+	MachineStages *StageTimes `json:"machine_stages,omitempty"`
+	// Profiles are the files of the run's folder with the sampled stacks, by side; PhaseEvidence only. The passes of a case share them.
+	Profiles map[string]string `json:"profiles,omitempty"`
+	Checksum string            `json:"checksum,omitempty"` // xxh64 of what the receiver got, verify phase and checksum receiver
 	// Settings are what the kernel reports of the sockets or the file: buffer sizes, nodelay, alignment.
 	Settings map[string]string `json:"settings,omitempty"`
 	// Disturbed says what else happened on the machine during the trial; the trial still counts.
@@ -228,6 +232,7 @@ type Side struct {
 	// TCP is what the kernel said of this side's connections at the end of the span; nil for a side that has none.
 	TCP      *TCPInfo          `json:"tcp,omitempty"`
 	Hardware *HardwareCounters `json:"hardware,omitempty"`
+	Stages   *StageTimes       `json:"stages,omitempty"` // PhaseEvidence only
 }
 
 // HardwareCounters are a side's threads' own, in user and kernel mode, from perf_event_open(2).

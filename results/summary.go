@@ -170,6 +170,8 @@ type Latency struct {
 // Evidence is what the kernel itself said of a case's counted trials.
 type Evidence struct {
 	Sides map[string]SideEvidence `json:"sides"` // sender and receiver, or writer
+	// Machine is what all CPUs did, whoever for.
+	Machine StageEvidence `json:"machine"`
 	// BusyShare is how much of the timed span each CPU-bound thing was busy: 0 to 1, medians.
 	BusyShare map[string]measured.Float `json:"busy_share"` // sender, receiver, writer, machine, disk, link
 	// Device bytes per payload byte, medians, during the timed span.
@@ -191,7 +193,7 @@ type Evidence struct {
 	Settings             map[string]string `json:"settings,omitempty"`
 }
 
-// SideEvidence is what one process did, per trial (medians).
+// SideEvidence is what one process did, per trial (medians), and what its CPU time was spent on.
 type SideEvidence struct {
 	Syscalls            map[string]int64 `json:"syscalls,omitempty"`
 	SyscallsSource      string           `json:"syscalls_source"`
@@ -206,6 +208,7 @@ type SideEvidence struct {
 	CacheMissesPerKiB  measured.Float `json:"cache_misses_per_kib"`
 	// TCP is what the kernel said of the side's connections; a side without any has none.
 	TCP *TCPInfo `json:"tcp,omitempty"`
+	StageEvidence
 }
 
 // Verdict is what a comparison lets us say.

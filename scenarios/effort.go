@@ -1,6 +1,8 @@
 package scenarios
 
 import (
+	"fmt"
+	"strconv"
 	"time"
 )
 
@@ -9,9 +11,9 @@ type Effort string
 
 // The efforts. A scenario's measure block is written for Normal.
 const (
-	Quick    Effort = "quick"    // ±10 %: a fifth of the budget, trials of half the time
-	Normal   Effort = "normal"   // ±3 %
-	Thorough Effort = "thorough" // ±1 %: five times the budget and the blocks
+	Quick    Effort = "quick"    // ±10 %: a fifth of the budget, trials of half the time, one pass for evidence
+	Normal   Effort = "normal"   // ±3 %, three passes
+	Thorough Effort = "thorough" // ±1 %: five times the budget and the blocks, five passes
 )
 
 // Efforts lists the efforts from the least to the most.
@@ -56,12 +58,18 @@ func (m Measure) scale(e Effort, keep func(key string) bool) Measure {
 		if !keep("budget") {
 			m.Budget = max(m.Budget/5, shortestBudget)
 		}
+		if !keep("evidence") {
+			m.Evidence = min(m.Evidence, quickPasses)
+		}
 	case Thorough:
 		if !keep("budget") {
 			m.Budget = min(m.Budget*5, longestBudget)
 		}
 		if !keep("blocks") {
 			m.MaxBlocks = min(m.MaxBlocks*5, mostBlocks)
+		}
+		if !keep("evidence") && m.Evidence > 0 {
+			m.Evidence = max(m.Evidence, thoroughPasses)
 		}
 	}
 	m.Precision = e.Precision()
@@ -80,4 +88,29 @@ const (
 
 	shortestBudget = 100 * time.Millisecond
 	longestBudget  = 7 * 24 * time.Hour
+
+	// Passes for evidence. One has no interval; three have one of 75 %, five of 94 %.
+	quickPasses    = 1
+	normalPasses   = 3
+	thoroughPasses = 5
+	mostPasses     = 20
 )
+
+// parsePasses reads how often a case is run once more for evidence: off, or a number.
+func parsePasses(text string) (int, error) {
+	if text == Off {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > mostPasses {
+		return 0, fmt.Errorf("is not a number of passes: write off, or a whole number from 1 to %d", mostPasses)
+	}
+	return n, nil
+}
+
+func formatPasses(n int) string {
+	if n == 0 {
+		return Off
+	}
+	return strconv.Itoa(n)
+}

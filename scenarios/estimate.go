@@ -30,9 +30,9 @@ func (s *Scenario) WriteEstimate() int64 {
 			continue
 		}
 		trial := amount(c, 0, s.Measure.Time)
-		trials := int64(s.Measure.MinBlocks)
+		trials := int64(s.Measure.MinBlocks + evidencePasses(c, s.Measure))
 		if len(s.Modelled) > 0 {
-			trials++ // for the evidence, as long as a counted one
+			trials++ // for the block trace, as long as a counted one
 		}
 		sum += (trials*trial + warmUpAmount(c, trial)) * p.BlockBytes
 	}

@@ -35,6 +35,8 @@ type Execution struct {
 	Args    []string
 	// Precondition is the size of an area that is written over before anything is measured: see ParsePrecondition. 0: none.
 	Precondition int64
+	// Profiles is the folder for the stacks that are sampled in the trials for evidence, which is made if need be; empty: they are not kept.
+	Profiles string
 	// Sink is a session with a sink on another host, for the remote link; nil: there is none.
 	Sink     *sink.Session
 	Progress func(Event)
@@ -95,6 +97,9 @@ func (e *Execution) Run(ctx context.Context, record *results.Writer, started tim
 		peer := e.Sink.Host()
 		processes.Sink, run.Peer = e.Sink, &peer
 		run.Links = append(run.Links, remoteLink(e.Sink))
+	}
+	if e.Profiles != "" {
+		processes.KeepProfile = newProfileFolder(e.Profiles, run.Cases).keep
 	}
 	for i, c := range run.Cases {
 		run.Cases[i].Unavailable = processes.Availability(c)

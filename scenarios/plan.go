@@ -634,6 +634,7 @@ func (s *Scenario) resolved() json.RawMessage {
 			{"time", formatDuration(m.Time)},
 			{"blocks", blockRange{m.MinBlocks, m.MaxBlocks}.String()},
 			{"budget", formatDuration(m.Budget)},
+			{"evidence", formatPasses(m.Evidence)},
 		}},
 		field{"charts", s.Charts})
 	text, err := json.Marshal(top)

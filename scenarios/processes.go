@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -20,6 +22,7 @@ import (
 	"copylab/results"
 	"copylab/results/host"
 	"copylab/results/measured"
+	"copylab/results/profile"
 	"copylab/scenarios/links"
 	"copylab/scenarios/worker"
 )
@@ -44,6 +47,8 @@ type Processes struct {
 	SenderCPU, ReceiverCPU int
 	// Timeline tells for which writes a timeline is recorded; nil: for none. It is sampled on the receiver's CPU.
 	Timeline func(results.Case) bool
+	// KeepProfile keeps the stacks that were sampled of a side, or of the machine, and names the file; nil: they are not kept.
+	KeepProfile func(c results.Case, side string, p *profile.Profile) (file string, err error)
 
 	sums   map[string][]string      // expected checksums, by what is sent
 	probed map[string]kernel.Status // answers of probes, by what was asked
@@ -309,6 +314,7 @@ func (p *Processes) transfer(ctx context.Context, w Work) (results.Trial, error)
 		Path: params.Path, Source: params.Source, File: p.Scratch.File(fileName(w.Case)), FileBytes: params.FileBytes, ChunkBytes: int(params.ChunkBytes),
 		Bytes: w.Amount, Streams: params.Streams, Fetch: params.Workload == "fetch", Cache: worker.Cache(params.Cache),
 		CPU: p.SenderCPU, Device: p.Disk.Device, ToolCost: w.Phase == results.PhaseTool, Socket: socketOf(params),
+		Profile: w.Profile,
 	}
 	var at worker.Placement
 	var receive *worker.Receive
@@ -321,7 +327,7 @@ func (p *Processes) transfer(ctx context.Context, w Work) (results.Trial, error)
 		}
 	default:
 		job := p.receive(w.Case, w.Amount)
-		job.Rate = w.Rate
+		job.Rate, job.Profile = w.Rate, w.Profile
 		receive = &job
 		if w.Phase == results.PhaseVerify {
 			receive.Receiver, send.Cache = "checksum", worker.CacheAsIs
@@ -338,6 +344,15 @@ func (p *Processes) transfer(ctx context.Context, w Work) (results.Trial, error)
 		return results.Trial{}, err
 	}
 	t := p.transferTrial(w, pair)
+	if w.Profile {
+		sampled := map[string]*profile.Profile{"sender": pair.Sender.Profile, "machine": pair.Sender.MachineProfile}
+		if pair.Receiver != nil {
+			sampled["receiver"] = pair.Receiver.Profile
+		}
+		if err := p.keepProfiles(w.Case, &t, sampled); err != nil {
+			return t, err
+		}
+	}
 	if w.Phase == results.PhaseVerify {
 		if err := p.compare(send, *receive, pair.Receiver.Sums); err != nil {
 			return t, err
@@ -392,8 +407,12 @@ func (p *Processes) transferTrial(w Work, pair worker.Pair) results.Trial {
 		Sides:            map[string]results.Side{"sender": s.Side}, Latency: s.Latency,
 		Machine: s.Machine, Device: s.Device, Settled: noReadings("a transfer writes nothing"), Before: s.Before, After: s.After,
 		MemFirst: s.DirtyFirst, MemLast: s.DirtyLast, InMemoryBytes: measured.Unavailable[int64]("a transfer"), Settings: s.Settings,
+		MachineStages: s.MachineStages,
 	}
 	if r := pair.Receiver; r != nil {
+		if w.Profile && r.Side.Stages == nil {
+			r.Side.Stages = results.NotSampled("the receiver is on another host, which is not sampled")
+		}
 		t.Sides["receiver"] = r.Side
 		t.Checksum = strings.Join(r.Sums, " ")
 		for name, h := range r.Latency {
@@ -415,6 +434,24 @@ func (p *Processes) transferTrial(w Work, pair worker.Pair) results.Trial {
 	}
 	t.Disturbed = disturbances(t)
 	return p.nameDevice(t)
+}
+
+// keepProfiles gives the profiles of a trial to whoever keeps them.
+func (p *Processes) keepProfiles(c results.Case, t *results.Trial, sampled map[string]*profile.Profile) error {
+	for _, side := range slices.Sorted(maps.Keys(sampled)) {
+		if sampled[side] == nil || p.KeepProfile == nil {
+			continue
+		}
+		file, err := p.KeepProfile(c, side, sampled[side])
+		if err != nil {
+			return err
+		}
+		if t.Profiles == nil {
+			t.Profiles = map[string]string{}
+		}
+		t.Profiles[side] = file
+	}
+	return nil
 }
 
 // nameDevice says why there are no readings of a device where there is none.
@@ -524,7 +561,7 @@ func (p *Processes) write(ctx context.Context, w Work) (results.Trial, error) {
 		MemoryCopy: p.MemoryCopy && w.Phase == results.PhaseTool, CacheBytes: p.CacheBytes,
 		// The warm-up has one too, so that it is like the trials that count.
 		Timeline: p.Timeline != nil && (w.Phase == results.PhaseWarmup || w.Phase == results.PhaseCounted) && p.Timeline(w.Case), TimelineCPU: p.ReceiverCPU,
-		Modelled: modelledDisks(w.Modelled),
+		Modelled: modelledDisks(w.Modelled), Profile: w.Profile,
 	})
 	if err != nil {
 		if len(p.Launcher.Stuck()) > 0 {
@@ -539,6 +576,12 @@ func (p *Processes) write(ctx context.Context, w Work) (results.Trial, error) {
 		Sides: map[string]results.Side{"writer": r.Side}, Latency: r.Latency,
 		Machine: r.Machine, Device: r.Device, Settled: r.Settled, Before: r.Before, After: r.After,
 		MemFirst: r.DirtyFirst, MemLast: r.DirtyLast, InMemoryBytes: r.InMemoryBytes, Timeline: r.Timeline, Modelled: r.Modelled, Checksum: r.Checksum, Settings: r.Settings,
+		MachineStages: r.MachineStages,
+	}
+	if w.Profile {
+		if err := p.keepProfiles(w.Case, &t, map[string]*profile.Profile{"writer": r.Profile, "machine": r.MachineProfile}); err != nil {
+			return t, err
+		}
 	}
 	if p.Disk.InMemory {
 		t.InMemoryBytes = measured.Unavailable[int64]("the files are in memory (%s): there is no disk for them to reach", p.Disk.Filesystem)

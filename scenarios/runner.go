@@ -26,6 +26,8 @@ type Work struct {
 	Seed uint64
 	// Modelled are the mechanical disks on which a write is modelled too; only in the evidence phase.
 	Modelled []ModelledDisk
+	// Profile samples what the sides and the CPUs do; only in the evidence phase.
+	Profile bool
 }
 
 // Executor executes trials. The one that measures starts fresh processes for each; tests use one that pretends.
@@ -47,7 +49,7 @@ type Event struct {
 	Blocks int          // the most there can be; 0 where nobody can tell, as in a search
 	Step   int          // the next trial's place in the block or phase, from 1
 	Steps  int
-	// Elapsed and Budget are the run's, Left what is probably left until it stops.
+	// Elapsed and Budget are the run's, Left what is probably left until it ends: the trials for evidence, which come on top of the budget, included.
 	Elapsed, Budget, Left time.Duration
 	// Ratios are the headline comparisons so far, in a search those of the sizes under way; empty before the second counted block.
 	Ratios []results.Comparison
@@ -304,26 +306,70 @@ func (r *Runner) warmUp(ctx context.Context, cases []results.Case) error {
 	return r.block(ctx, cases, results.PhaseWarmup, 0)
 }
 
-// evidence runs each write that was measured once more, with instruments on, in the scenario's order: as much as its counted trials do, and
-// all with the offsets of the first block. It is no part of what is measured: it comes on top of the budget, and what fails there is recorded and warned
-// of, and takes nothing from the case.
+// evidence runs each case that was measured once more, with instruments on, in the scenario's order and as often as asked: as much as its counted
+// trials do, and in each pass all writes with the offsets of one block. It is no part of what is measured: it comes on top of the budget, and what fails
+// there is recorded and warned of, and takes nothing from the case.
 func (r *Runner) evidence(ctx context.Context) error {
-	if len(r.Modelled) == 0 {
-		return nil
-	}
-	cases := slices.DeleteFunc(slices.Clone(r.live), func(c results.Case) bool {
-		return c.Kind != results.Write || isNull(c) || !r.ready[c.ID]
-	})
-	for i, c := range cases {
-		a := r.work[c.ID]
-		if _, err := r.trial(ctx, Work{
-			Case: c, Phase: results.PhaseEvidence, Amount: a.amount, Rate: a.rate, Limit: writeLimit(c, a.amount, r.Measure.Time), Seed: trialSeed(r.Seed, 1),
-			Modelled: r.Modelled,
-		}, i+1, len(cases)); err != nil {
+	works := r.evidenceWorks()
+	for i, w := range works {
+		if _, err := r.trial(ctx, w, i+1, len(works)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// evidenceWorks are the trials for evidence. Models have one of their own, since they take CPU time by themselves.
+func (r *Runner) evidenceWorks() (works []Work) {
+	cases := slices.DeleteFunc(slices.Clone(r.live), func(c results.Case) bool { return isNull(c) || !r.ready[c.ID] })
+	add := func(c results.Case, pass int, w Work) {
+		a := r.work[c.ID]
+		w.Case, w.Phase, w.Block, w.Amount, w.Rate = c, results.PhaseEvidence, pass, a.amount, a.rate
+		w.Limit, w.Seed = writeLimit(c, a.amount, r.Measure.Time), trialSeed(r.Seed, pass)
+		works = append(works, w)
+	}
+	if len(r.Modelled) > 0 {
+		for _, c := range cases {
+			if c.Kind == results.Write {
+				add(c, 1, Work{Modelled: r.Modelled})
+			}
+		}
+	}
+	for pass := 1; pass <= r.Measure.Evidence; pass++ {
+		for _, c := range cases {
+			if pass <= evidencePasses(c, r.Measure) {
+				add(c, pass, Work{Profile: true})
+			}
+		}
+	}
+	return works
+}
+
+// evidencePasses is how often a case is run once more under the sampler: only once where that writes the whole file, which may take minutes.
+func evidencePasses(c results.Case, m Measure) int {
+	if c.Params.Amount == AmountFile {
+		return min(1, m.Evidence)
+	}
+	return m.Evidence
+}
+
+// evidenceTime is about how long the trials for evidence will take.
+func (r *Runner) evidenceTime() time.Duration {
+	pace := r.pace
+	if pace == 0 {
+		pace = r.Measure.Time
+	}
+	trials := 0
+	for _, c := range r.live {
+		switch {
+		case isNull(c), r.search != nil && !r.ready[c.ID]:
+			continue
+		case c.Kind == results.Write && len(r.Modelled) > 0:
+			trials++
+		}
+		trials += evidencePasses(c, r.Measure)
+	}
+	return time.Duration(trials) * pace
 }
 
 // block runs each of the cases once, in the block's random order.
@@ -512,7 +558,7 @@ func (r *Runner) report(e Event) {
 	if r.search != nil {
 		e.Blocks = 0
 	}
-	e.Elapsed, e.Left = r.Now().Sub(r.began), r.left()
+	e.Elapsed, e.Left = r.Now().Sub(r.began), r.left()+r.evidenceTime()
 	if e.Phase == results.PhaseEvidence {
 		e.Left = time.Duration(e.Steps-e.Step+1) * r.pace
 	}

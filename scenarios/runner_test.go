@@ -111,7 +111,7 @@ const twoPaths = `
 transfer: {paths: [read-write, sendfile], file: 64MiB}
 write: {patterns: [append], methods: [buffered, dsync], file: 64MiB}
 baseline: {path: read-write, method: buffered}
-measure: {time: 200ms, blocks: 5..40, budget: 60s}
+measure: {time: 200ms, blocks: 5..40, budget: 60s, evidence: off}
 `
 
 func runForTest(t *testing.T, ctx context.Context, s *Scenario, p *pretender, record Recorder, progress func(Event)) (*Runner, results.End, error) {
@@ -413,8 +413,62 @@ transfer: {paths: [read-write], file: 64MiB}
 write: {patterns: [append, random], methods: [buffered, dsync, "null"], file: 64MiB}
 baseline: {pattern: append, method: buffered}
 modelled: [7200rpm cache=off, hp97560 cache=on]
-measure: {time: 200ms, blocks: 5..8, budget: 60s}
+measure: {time: 200ms, blocks: 5..8, budget: 60s, evidence: off}
 `
+
+// Each case is run under the sampler as often as asked, once all is measured; the models' trials are not, since they take CPU time.
+func TestRunnerProfiles(t *testing.T) {
+	s := parseForTest(t, strings.ReplaceAll(modelledWrites, "evidence: off", "evidence: 2"))
+	p := newPretender(0.01)
+	record := &tape{}
+	var events []Event
+	if _, end, err := runForTest(t, t.Context(), s, p, record, func(e Event) { events = append(events, e) }); err != nil || end.Reason == results.StopFailed {
+		t.Fatalf("got %+v, %v", end, err)
+	}
+	passes, amounts, seeds := map[string][]int{}, map[string]int64{}, map[int]uint64{}
+	for _, w := range p.works {
+		switch {
+		case w.Phase == results.PhaseCounted:
+			amounts[w.Case.ID] = w.Amount
+		case w.Profile:
+			if w.Phase != results.PhaseEvidence || w.Modelled != nil || w.Amount != amounts[w.Case.ID] || seeds[w.Block] != 0 && seeds[w.Block] != w.Seed {
+				t.Errorf("%+v; the counted trials did %d", w, amounts[w.Case.ID])
+			}
+			seeds[w.Block] = w.Seed
+			passes[w.Case.ID] = append(passes[w.Case.ID], w.Block)
+		}
+	}
+	if len(passes) != 5 || seeds[1] == seeds[2] {
+		t.Errorf("passes %v with seeds %v, want 5 cases", passes, seeds)
+	}
+	for id, of := range passes {
+		if !slices.Equal(of, []int{1, 2}) {
+			t.Errorf("%s: passes %v", id, of)
+		}
+	}
+	// The time that they take is told from the beginning.
+	first, last := events[0], events[len(events)-1]
+	if least := 14 * s.Measure.Time; first.Left < least {
+		t.Errorf("%v left at the beginning, and the evidence alone takes %v", first.Left, least)
+	}
+	if last.Step != 14 || last.Steps != 14 || last.Left < 0 {
+		t.Errorf("the last event is %+v", last)
+	}
+}
+
+// A case that writes its whole file has one pass, and the null writer none.
+func TestEvidencePasses(t *testing.T) {
+	file := results.Case{Params: results.Params{Amount: AmountFile}}
+	for _, tc := range []struct {
+		c    results.Case
+		asks int
+		want int
+	}{{results.Case{}, 3, 3}, {results.Case{}, 0, 0}, {file, 3, 1}, {file, 0, 0}} {
+		if got := evidencePasses(tc.c, Measure{Evidence: tc.asks}); got != tc.want {
+			t.Errorf("%+v of %d: %d passes, want %d", tc.c.Params, tc.asks, got, tc.want)
+		}
+	}
+}
 
 // When all is measured, each write is done once more, as much as its counted trials did, for the modelled disks; the rest is not.
 func TestRunnerEvidence(t *testing.T) {

@@ -145,6 +145,8 @@ type Measure struct {
 	MaxBlocks int
 	Budget    time.Duration // after which a run stops, precise or not
 	Precision float64       // of the effort: the relative half-width of a ratio's interval at which a run stops
+	// Evidence is how often each case is run once more with instruments on, when all is measured; 0: not at all.
+	Evidence int
 }
 
 // The words that no catalogue holds.
@@ -354,7 +356,7 @@ func writeKeys() []string {
 	return append(keys, "depth", "writers", "rate", "amount")
 }
 
-func measureKeys() []string { return []string{"time", "blocks", "budget"} }
+func measureKeys() []string { return []string{"time", "blocks", "budget", "evidence"} }
 
 // BaselineKeys lists the parameters that a baseline may name: a transfer's, then a write's.
 func BaselineKeys() []string {
@@ -770,6 +772,7 @@ func (r *resolver) measure(root *node) {
 		MinBlocks: blocks.least,
 		MaxBlocks: blocks.most,
 		Budget:    one(r, n, "budget", 60*time.Second, durationWithin(shortestBudget, longestBudget)),
+		Evidence:  one(r, n, "evidence", normalPasses, parsePasses),
 	}
 	r.scenario.Measure = m.scale(r.scenario.Effort, func(key string) bool {
 		v := n.get(key)

@@ -262,7 +262,7 @@ const fourPaths = `
 transfer: {paths: [read-write, sendfile, splice, mmap-write], file: 64MiB}
 search: {chunk: 512B..4MiB}
 baseline: {path: read-write}
-measure: {time: 100ms, blocks: 6..24, budget: 600s}
+measure: {time: 100ms, blocks: 6..24, budget: 600s, evidence: off}
 `
 
 // searching is a pretender on which sendfile pays from 16 KiB on, splice never does, and mmap-write always.

@@ -145,14 +145,14 @@ func TestSetErrors(t *testing.T) {
 }
 
 func TestEffort(t *testing.T) {
-	normal := Measure{Time: 400 * time.Millisecond, MinBlocks: 5, MaxBlocks: 40, Budget: time.Minute, Precision: 0.03}
-	quick := Measure{Time: 200 * time.Millisecond, MinBlocks: 5, MaxBlocks: 40, Budget: 12 * time.Second, Precision: 0.10}
-	thorough := Measure{Time: 400 * time.Millisecond, MinBlocks: 5, MaxBlocks: 200, Budget: 5 * time.Minute, Precision: 0.01}
+	normal := Measure{Time: 400 * time.Millisecond, MinBlocks: 5, MaxBlocks: 40, Budget: time.Minute, Precision: 0.03, Evidence: 3}
+	quick := Measure{Time: 200 * time.Millisecond, MinBlocks: 5, MaxBlocks: 40, Budget: 12 * time.Second, Precision: 0.10, Evidence: 1}
+	thorough := Measure{Time: 400 * time.Millisecond, MinBlocks: 5, MaxBlocks: 200, Budget: 5 * time.Minute, Precision: 0.01, Evidence: 5}
 	literal := func(m Measure) Measure {
-		m.Time, m.Budget, m.MaxBlocks = 100*time.Millisecond, 7*time.Second, 10
+		m.Time, m.Budget, m.MaxBlocks, m.Evidence = 100*time.Millisecond, 7*time.Second, 10, 2
 		return m
 	}
-	sets := []string{"measure.time=100ms", "measure.budget=7s", "measure.blocks=5..10"}
+	sets := []string{"measure.time=100ms", "measure.budget=7s", "measure.blocks=5..10", "measure.evidence=2"}
 	for effort, want := range map[Effort]Measure{Quick: quick, Normal: normal, Thorough: thorough} {
 		if got, err := ParseEffort(string(effort)); got != effort || err != nil {
 			t.Errorf("ParseEffort(%q) is %q, %v", effort, got, err)
@@ -175,6 +175,18 @@ func TestEffort(t *testing.T) {
 			}
 			if s.Measure != literal(want) {
 				t.Errorf("%s after --set: measure is %+v, want %+v", effort, s.Measure, literal(want))
+			}
+		}
+	}
+	// What is off stays off, and what a scenario asks for is scaled.
+	for effort, want := range map[Effort][2]int{Quick: {0, 1}, Normal: {0, 2}, Thorough: {0, 5}} {
+		for i, text := range []string{"off", "2"} {
+			s := parse(t, with("transfer: {}\nmeasure: {evidence: "+text+"}\n"))
+			if err := s.SetEffort(effort); err != nil {
+				t.Fatal(err)
+			}
+			if s.Measure.Evidence != want[i] {
+				t.Errorf("%s: evidence: %s makes %d passes, want %d", effort, text, s.Measure.Evidence, want[i])
 			}
 		}
 	}

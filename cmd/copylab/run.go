@@ -200,6 +200,7 @@ func (o *runOptions) one(c *cobra.Command, s *scenarios.Scenario, to *sink.Sessi
 	show := newProgress(c, o, s)
 	execution := &scenarios.Execution{
 		Scenario: s, Dir: o.dir, Worker: []string{program, "worker"}, Cleaner: []string{program, "clean", "--dir", o.dir}, Effort: effort, Seed: o.seed, Tool: tool(), Args: os.Args[1:], Sink: to, Precondition: o.preconditionArea,
+		Profiles: filepath.Join(out, results.ProfileFolder),
 		Progress: show.event, Note: show.note,
 	}
 	outcome, err := execution.Run(c.Context(), results.NewWriter(record), started)

@@ -15,6 +15,8 @@ import (
 type PerfEvent struct {
 	// Attr is what perf_event_open(2) is told. Its Size is filled in.
 	Attr unix.PerfEventAttr
+	// Thread is the thread that is watched, in place of the ring's; 0: the ring's.
+	Thread int
 	// Filter is an expression over the fields of a tracepoint, as "dev == 8388608"; empty: no filter.
 	Filter string
 }
@@ -44,7 +46,7 @@ type PerfRing struct {
 //
 // Where the locked memory that this user may have is used up (kernel.perf_event_mlock_kb, RLIMIT_MEMLOCK), it tries rings of half
 // the size, down to 64 KiB. All events must have the same sample type, since records do not say which event they are of;
-// a tracepoint's data begin with its ID.
+// a tracepoint's data begin with its ID. Events of several threads can share a ring on a CPU, and not with CPU -1.
 func OpenPerfRing(pid, cpu, bytes int, events ...PerfEvent) (r *PerfRing, err error) {
 	page := os.Getpagesize()
 	if len(events) == 0 || bytes < page || bytes&(bytes-1) != 0 {
@@ -57,12 +59,19 @@ func OpenPerfRing(pid, cpu, bytes int, events ...PerfEvent) (r *PerfRing, err er
 			r = nil
 		}
 	}()
-	for i, e := range events {
+	for _, e := range events {
 		e.Attr.Size = uint32(unsafe.Sizeof(e.Attr))
 		if e.Attr.Sample_type != events[0].Attr.Sample_type {
 			return r, errors.New("open a perf ring: its events have different sample types")
 		}
-		fd, err := unix.PerfEventOpen(&e.Attr, pid, cpu, -1, unix.PERF_FLAG_FD_CLOEXEC)
+		of := pid
+		if e.Thread != 0 {
+			of = e.Thread
+		}
+		fd, err := unix.PerfEventOpen(&e.Attr, of, cpu, -1, unix.PERF_FLAG_FD_CLOEXEC)
+		if errors.Is(err, unix.ESRCH) && e.Thread != 0 && len(r.fds) > 0 { // ended meanwhile
+			continue
+		}
 		if err != nil {
 			return r, explainPerf(err)
 		}
@@ -72,7 +81,7 @@ func OpenPerfRing(pid, cpu, bytes int, events ...PerfEvent) (r *PerfRing, err er
 				return r, err
 			}
 		}
-		if i > 0 {
+		if len(r.fds) > 1 {
 			if err := unix.IoctlSetInt(fd, unix.PERF_EVENT_IOC_SET_OUTPUT, r.fds[0]); err != nil {
 				return r, fmt.Errorf("ioctl PERF_EVENT_IOC_SET_OUTPUT: %w", err)
 			}

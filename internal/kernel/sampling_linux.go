@@ -46,10 +46,10 @@ type Sampler struct {
 // SampleThread readies a sampler of one thread, what the kernel does for it included: system calls, faults, and the interrupts that hit
 // while it ran. The thread is this process's, or that of one which this user may trace (ptrace(2)). Where only the samples in user mode are allowed, it takes those alone, and Samples.Kernel says so.
 func SampleThread(tid int, periodNS int64) (*Sampler, error) {
-	s, err := openSampler(tid, -1, periodNS, false)
+	s, err := openSampler([]int{tid}, -1, periodNS, false)
 	if errors.Is(err, unix.EACCES) {
-		why := kernelSamplesRefused(err)
-		if s, err = openSampler(tid, -1, periodNS, true); err == nil {
+		why := kernelSamplesRefused()
+		if s, err = openSampler([]int{tid}, -1, periodNS, true); err == nil {
 			s.kernel = why
 		}
 	}
@@ -59,10 +59,59 @@ func SampleThread(tid int, periodNS int64) (*Sampler, error) {
 	return s, nil
 }
 
+// SampleProcess readies samplers of all threads that this process has, and of those that they start, io_uring's workers included: one
+// sampler for each of the CPUs that the threads may run on, and for every CPU that is online where none is named. Where only the samples in user mode are
+// allowed, they take those alone. The goroutines that empty the rings are threads of the process too.
+func SampleProcess(periodNS int64, cpus ...int) (all []*Sampler, err error) {
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, closeSamplers(all))
+			all = nil
+		}
+	}()
+	if len(cpus) == 0 {
+		if cpus, err = onlineCPUs(); err != nil {
+			return nil, fmt.Errorf("sample a process: %w", err)
+		}
+	}
+	tasks, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		return nil, fmt.Errorf("sample a process: list threads: %w", err)
+	}
+	threads := []int{os.Getpid()} // which does not end before the others
+	for _, t := range tasks {
+		if tid, err := strconv.Atoi(t.Name()); err == nil && tid != threads[0] {
+			threads = append(threads, tid)
+		}
+	}
+	for _, cpu := range cpus {
+		s, err := openSampler(threads, cpu, periodNS, false)
+		if errors.Is(err, unix.EACCES) {
+			why := kernelSamplesRefused()
+			if s, err = openSampler(threads, cpu, periodNS, true); err == nil {
+				s.kernel = why
+			}
+		}
+		if err != nil {
+			return all, fmt.Errorf("sample a process: %w", explainSampling(err, paranoidForUser))
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+func closeSamplers(all []*Sampler) error {
+	var errs []error
+	for _, s := range all {
+		errs = append(errs, s.Close())
+	}
+	return errors.Join(errs...)
+}
+
 // SampleCPU readies a sampler of all that one CPU does, for whomever: soft interrupts, kernel threads, io_uring's workers, other programs, and
 // being idle. It needs root or CAP_PERFMON, or kernel.perf_event_paranoid 0.
 func SampleCPU(cpu int, periodNS int64) (*Sampler, error) {
-	s, err := openSampler(-1, cpu, periodNS, false)
+	s, err := openSampler([]int{-1}, cpu, periodNS, false)
 	if err != nil {
 		return nil, fmt.Errorf("sample CPU %d: %w", cpu, explainSampling(err, paranoidForCPU))
 	}
@@ -77,8 +126,8 @@ const (
 	paranoidForCPU    = 0
 )
 
-func kernelSamplesRefused(err error) Status {
-	return Unavailable("perf_event_open: %v: samples in kernel mode need root or CAP_PERFMON, or: sudo sysctl kernel.perf_event_paranoid=%d", err, paranoidForKernel)
+func kernelSamplesRefused() Status {
+	return Unavailable("perf_event_open: %v: samples in kernel mode need root or CAP_PERFMON, or: sudo sysctl kernel.perf_event_paranoid=%d", unix.EACCES, paranoidForKernel)
 }
 
 // explainSampling says what would allow what was refused.
@@ -89,8 +138,24 @@ func explainSampling(err error, paranoid int) error {
 	return err
 }
 
-// openSampler opens the event, which stands still.
-func openSampler(pid, cpu int, periodNS int64, onlyUser bool) (*Sampler, error) {
+// SampleCPUs readies a sampler of each CPU that is online: see SampleCPU.
+func SampleCPUs(periodNS int64) (all []*Sampler, err error) {
+	cpus, err := onlineCPUs()
+	if err != nil {
+		return nil, fmt.Errorf("sample all CPUs: %w", err)
+	}
+	for _, cpu := range cpus {
+		s, err := SampleCPU(cpu, periodNS)
+		if err != nil {
+			return nil, errors.Join(err, closeSamplers(all))
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+// openSampler opens an event of each thread, which stands still. On a CPU, the threads' own threads inherit it.
+func openSampler(threads []int, cpu int, periodNS int64, onlyUser bool) (*Sampler, error) {
 	if periodNS < 1 {
 		return nil, fmt.Errorf("a sample every %d ns is impossible", periodNS)
 	}
@@ -103,7 +168,14 @@ func openSampler(pid, cpu int, periodNS int64, onlyUser bool) (*Sampler, error) 
 	if onlyUser {
 		attr.Bits |= unix.PerfBitExcludeKernel | unix.PerfBitExcludeHv | unix.PerfBitExcludeCallchainKernel
 	}
-	ring, err := OpenPerfRing(pid, cpu, sampleRingBytes, PerfEvent{Attr: attr})
+	if cpu >= 0 && threads[0] >= 0 {
+		attr.Bits |= unix.PerfBitInherit
+	}
+	var events []PerfEvent
+	for _, tid := range threads {
+		events = append(events, PerfEvent{Attr: attr, Thread: tid})
+	}
+	ring, err := OpenPerfRing(threads[0], cpu, sampleRingBytes, events...)
 	if err != nil {
 		return nil, err
 	}
@@ -164,12 +236,20 @@ func (s *Sampler) Start() error {
 	return nil
 }
 
+// Pause ends the sampling, and leaves the rest to Stop: where there are several samplers, none then sees what is done with another's samples.
+func (s *Sampler) Pause() error {
+	if s.stop == nil {
+		return errors.New("stop a sampler: it was not started")
+	}
+	return s.ring.Stop()
+}
+
 // Stop ends the sampling and returns what was seen.
 func (s *Sampler) Stop() (Samples, error) {
+	err := s.Pause()
 	if s.stop == nil {
-		return Samples{}, errors.New("stop a sampler: it was not started")
+		return Samples{}, err
 	}
-	err := s.ring.Stop()
 	close(s.stop)
 	s.reader.Wait()
 	s.stop = nil
@@ -183,13 +263,16 @@ func (s *Sampler) Stop() (Samples, error) {
 	}, nil
 }
 
-// clock is the event's own count: the nanoseconds for which it ran.
-func (s *Sampler) clock() (int64, error) {
-	var raw [8]byte
-	if n, err := unix.Read(s.ring.fds[0], raw[:]); err != nil || n != len(raw) {
-		return 0, fmt.Errorf("read a CPU clock: %d bytes: %w", n, err)
+// clock is the events' own count: the nanoseconds for which they ran.
+func (s *Sampler) clock() (sum int64, err error) {
+	for _, fd := range s.ring.fds {
+		var raw [8]byte
+		if n, err := unix.Read(fd, raw[:]); err != nil || n != len(raw) {
+			return 0, fmt.Errorf("read a CPU clock: %d bytes: %w", n, err)
+		}
+		sum += int64(binary.NativeEndian.Uint64(raw[:]))
 	}
-	return int64(binary.NativeEndian.Uint64(raw[:])), nil
+	return sum, nil
 }
 
 // gather empties the ring. What the kernel goes on writing meanwhile is left for the next time once a whole ring was read.

@@ -200,6 +200,70 @@ func TestLeastPeriod(t *testing.T) {
 	}
 }
 
+// A process's samples are those of every thread, also of one that did not exist when the samplers were opened.
+func TestSampleProcess(t *testing.T) {
+	all, err := SampleProcess(SamplePeriodNS)
+	testenv.Require(t, testenv.Perf, err == nil || !errors.Is(err, unix.EACCES), "%v", err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := closeSamplers(all); err != nil {
+			t.Error(err)
+		}
+	}()
+	var before, after unix.Rusage
+	for _, s := range all {
+		if err := s.Start(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &before); err != nil {
+		t.Fatal(err)
+	}
+	tids := make(chan int)
+	for range 2 {
+		go func() {
+			runtime.LockOSThread() // never unlocked: the thread ends, and what it had is its parent's
+			spin(time.Now().Add(150 * time.Millisecond))
+			tids <- unix.Gettid()
+		}()
+	}
+	seen := map[int]int64{<-tids: 0, <-tids: 0}
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &after); err != nil {
+		t.Fatal(err)
+	}
+	clockNS, total := int64(0), int64(0)
+	for _, s := range all {
+		got, err := s.Stop()
+		if err != nil {
+			t.Fatal(err)
+		}
+		clockNS, total = clockNS+got.ClockNS, total+got.Total
+		for _, one := range got.Stacks {
+			if one.PID != os.Getpid() {
+				t.Errorf("a sample of process %d", one.PID)
+			}
+			if _, ours := seen[one.TID]; ours {
+				seen[one.TID] += one.Count
+			}
+		}
+	}
+	for tid, n := range seen {
+		if n == 0 {
+			t.Errorf("no sample of thread %d, which began after the samplers were opened", tid)
+		}
+	}
+	used := after.Utime.Nano() + after.Stime.Nano() - before.Utime.Nano() - before.Stime.Nano()
+	if clockNS < used*8/10 {
+		t.Errorf("%d ns were sampled of %d that the process used", clockNS, used)
+	}
+	if most := clockNS/SamplePeriodNS + int64(4*len(all)); total > most {
+		t.Errorf("%d samples in %d ns: a thread is sampled twice", total, clockNS)
+	}
+	t.Logf("%d samples stand for %.1f %% of the clock; the clock is %.1f %% of getrusage's", total, 100*float64(total)*SamplePeriodNS/float64(clockNS), 100*float64(clockNS)/float64(used))
+}
+
 // An ordinary user gets samples in user mode, and is told what would allow the rest. The test runs itself as nobody.
 func TestSamplingAsNobody(t *testing.T) {
 	testenv.RequireRoot(t)
@@ -221,7 +285,7 @@ func TestSamplingAsNobody(t *testing.T) {
 	if err := errors.Join(os.Chmod(dir, 0o755), os.WriteFile(name, program, 0o755)); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(name, "-test.run=^(TestSampleThreadInProgram|TestSampleThreadInKernel|TestSampleCPU|TestProbeSampling)$", "-test.v")
+	cmd := exec.Command(name, "-test.run=^(TestSampleThreadInProgram|TestSampleProcess|TestSampleThreadInKernel|TestSampleCPU|TestProbeSampling)$", "-test.v")
 	cmd.Dir, cmd.Env = dir, []string{"TMPDIR=" + dir}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
 	out, err := cmd.CombinedOutput()
@@ -229,7 +293,7 @@ func TestSamplingAsNobody(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	for _, want := range []string{
-		"--- PASS: TestSampleThreadInProgram", "--- PASS: TestProbeSampling",
+		"--- PASS: TestSampleThreadInProgram", "--- PASS: TestSampleProcess", "--- PASS: TestProbeSampling",
 		"--- SKIP: TestSampleThreadInKernel", "kernel.perf_event_paranoid=1",
 		"--- SKIP: TestSampleCPU", "kernel.perf_event_paranoid=0",
 	} {

@@ -6,7 +6,11 @@
 // side by side.
 package diagram
 
-import "strconv"
+import (
+	"strconv"
+
+	"copylab/results/stages"
+)
 
 // Place is where bytes are, or what refers to them.
 type Place string
@@ -78,28 +82,6 @@ const (
 	ByReceiverCard Actor = "the receiver's network card"
 )
 
-// Stage is a word of the evidence: one step of a path in which CPU time is spent.
-type Stage string
-
-// The stages. Those that no arrow has are spent between the arrows.
-const (
-	CopyToProgram    Stage = "copy page cache to program"
-	CopyToSocket     Stage = "copy program to socket"
-	CopyToReceiver   Stage = "copy socket to receiver"
-	CopyDeferred     Stage = "deferred zero-copy copy"
-	CopyToSegments   Stage = "copy into linear segments"
-	CopyToPageCache  Stage = "copy into page cache"
-	PageCacheLookup  Stage = "page-cache lookup"
-	PageFaults       Stage = "page faults"
-	Encryption       Stage = "encryption"
-	TCPIP            Stage = "TCP/IP"
-	SoftInterrupts   Stage = "driver and soft interrupts"
-	SyscallEntryExit Stage = "syscall entry and exit"
-	Scheduling       Stage = "scheduling"
-	Program          Stage = "program"
-	Other            Stage = "other"
-)
-
 // defaultChunk is what a diagram is drawn for where nobody says otherwise, and crossingsOfSyscall the way in and the way out.
 const (
 	defaultChunk       int64 = 64 << 10
@@ -123,11 +105,11 @@ type Arrow struct {
 	From, To Place
 	Kind     Kind
 	By       Actor
-	Call     string // the system call that begins with this arrow, as "read"; empty where another arrow's call makes it too
-	When     string // a condition, as "on a cache miss only"; empty: always
-	Note     string // what else to know, in a few words
-	Stage    Stage  // whose CPU time is this arrow's cost; empty where no CPU is busy with it, or none that could be told apart
-	Cost     Cost   // unavailable in theory
+	Call     string       // the system call that begins with this arrow, as "read"; empty where another arrow's call makes it too
+	When     string       // a condition, as "on a cache miss only"; empty: always
+	Note     string       // what else to know, in a few words
+	Stage    stages.Stage // whose CPU time is this arrow's cost; empty where no CPU is busy with it, or none that could be told apart
+	Cost     Cost         // unavailable in theory
 }
 
 // Path is what theory says of one path.

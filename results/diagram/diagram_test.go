@@ -8,6 +8,7 @@ import (
 
 	"copylab/results/diagram"
 	"copylab/results/measured"
+	"copylab/results/stages"
 )
 
 // What is known of each path: system calls per chunk of 64 KiB, and CPU copies on the sender's side, over a NIC with scatter-gather and
@@ -181,9 +182,9 @@ func TestWithMeasurement(t *testing.T) {
 		ChunkBytes: 64 << 10,
 		Sender: diagram.Side{
 			CrossingsPerChunk: measured.Known(4.02),
-			Stages:            []diagram.StageCost{{diagram.CopyToProgram, cost(61)}, {diagram.CopyToSocket, cost(58)}, {diagram.TCPIP, cost(40)}},
+			Stages:            []diagram.StageCost{{stages.CopyCacheToProgram, cost(61)}, {stages.CopyProgramToSocket, cost(58)}, {stages.TCPIP, cost(40)}},
 		},
-		Receiver: diagram.Side{Stages: []diagram.StageCost{{diagram.CopyToReceiver, cost(90)}}},
+		Receiver: diagram.Side{Stages: []diagram.StageCost{{stages.CopySocketToReceiver, cost(90)}}},
 	}
 	got := theory.With(m)
 	if len(got.Remarks) != len(theory.Remarks) {
@@ -195,7 +196,7 @@ func TestWithMeasurement(t *testing.T) {
 	if _, known := got.Arrows[0].Cost.NSPerKiB.Get(); known {
 		t.Error("DMA costs CPU time")
 	}
-	if s, r := got.Elsewhere(); len(s) != 1 || s[0].Stage != diagram.TCPIP || len(r) != 0 {
+	if s, r := got.Elsewhere(); len(s) != 1 || s[0].Stage != stages.TCPIP || len(r) != 0 {
 		t.Errorf("elsewhere %v and %v", s, r)
 	}
 	if _, known := theory.Arrows[1].Cost.NSPerKiB.Get(); known || theory.Measured != nil {
@@ -205,7 +206,7 @@ func TestWithMeasurement(t *testing.T) {
 	// sendfile that copies after all, and makes more calls than it should; and a copy that is not there.
 	path, _ = diagram.PathOf(diagram.FromFile, "sendfile")
 	m.Sender.CrossingsPerChunk = measured.Known(8.0)
-	m.Receiver.Stages = []diagram.StageCost{{diagram.Scheduling, cost(5)}}
+	m.Receiver.Stages = []diagram.StageCost{{stages.Scheduling, cost(5)}}
 	text := strings.Join(path.On(diagram.Loopback, recv).With(m).Remarks, "\n")
 	for _, want := range []string{
 		`Theory has no "copy page cache to program" here; the sender's CPU profile shows 61 ns/KiB of it.`,
@@ -220,7 +221,7 @@ func TestWithMeasurement(t *testing.T) {
 
 	// A deferred copy that is in the receiver's profile alone is the receiver's.
 	path, _ = diagram.PathOf(diagram.FromMemory, "send-zerocopy")
-	m = diagram.Measurement{Receiver: diagram.Side{Stages: []diagram.StageCost{{diagram.CopyDeferred, cost(33)}, {diagram.CopyToReceiver, cost(90)}}}, Sender: diagram.Side{StagesWhy: "no profile"}}
+	m = diagram.Measurement{Receiver: diagram.Side{Stages: []diagram.StageCost{{stages.CopyDeferred, cost(33)}, {stages.CopySocketToReceiver, cost(90)}}}, Sender: diagram.Side{StagesWhy: "no profile"}}
 	for _, a := range path.On(diagram.Veth, recv).With(m).Arrows {
 		if ns, _ := a.Cost.NSPerKiB.Get(); a.Kind == diagram.DeferredCopy && ns != 33 {
 			t.Errorf("the deferred copy costs %v", a.Cost)

@@ -1,5 +1,7 @@
 package diagram
 
+import "copylab/results/stages"
+
 // Link is what lies between the two sockets, as far as it makes a difference to copies.
 type Link string
 
@@ -35,12 +37,12 @@ func between(p Path, l Link) []Arrow {
 	case NICWithoutSG:
 		toCard.From = Segments
 		return []Arrow{
-			{From: SocketBuffer, To: Segments, Kind: CPUCopy, By: ByKernelLater, Note: "segmentation", Stage: CopyToSegments},
+			{From: SocketBuffer, To: Segments, Kind: CPUCopy, By: ByKernelLater, Note: "segmentation", Stage: stages.CopyToSegments},
 			toCard, fromCard,
 		}
 	}
 	if p.ZeroCopy {
-		return []Arrow{{From: SocketBuffer, To: PeerSocket, Kind: DeferredCopy, By: ByKernelLater, Stage: CopyDeferred}}
+		return []Arrow{{From: SocketBuffer, To: PeerSocket, Kind: DeferredCopy, By: ByKernelLater, Stage: stages.CopyDeferred}}
 	}
 	return []Arrow{{From: SocketBuffer, To: PeerSocket, Kind: Descriptor, By: BySender, Note: "the same memory"}}
 }

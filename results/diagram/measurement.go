@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"copylab/results/measured"
+	"copylab/results/stages"
 )
 
 // Cost is CPU time for one KiB of payload: the median over repeated passes with its interval, and its share of the side's CPU time.
@@ -18,7 +19,7 @@ type Cost struct {
 
 // StageCost is the cost of one stage of one side.
 type StageCost struct {
-	Stage Stage
+	Stage stages.Stage
 	Cost
 }
 
@@ -112,7 +113,7 @@ func (d Diagram) sideOf(a Arrow) (string, Side) {
 }
 
 // has tells whether an arrow is drawn for a stage of a side.
-func (d Diagram) has(name string, s Stage) bool {
+func (d Diagram) has(name string, s stages.Stage) bool {
 	return slices.ContainsFunc(d.Arrows, func(a Arrow) bool {
 		of, _ := d.sideOf(a)
 		return a.Stage == s && of == name
@@ -123,13 +124,8 @@ func (d Diagram) has(name string, s Stage) bool {
 func (d Diagram) unexpected(name string, side Side) []string {
 	var out []string
 	for _, s := range side.Stages {
-		switch s.Stage {
-		case CopyToProgram, CopyToSocket, CopyToReceiver, CopyDeferred, CopyToSegments, CopyToPageCache, Encryption:
-		default:
-			continue
-		}
 		share, _ := s.Share.Get()
-		if d.has(name, s.Stage) || !notable(s.Cost) || share < shareShown {
+		if !s.Stage.Copies() && s.Stage != stages.Encryption || d.has(name, s.Stage) || !notable(s.Cost) || share < shareShown {
 			continue
 		}
 		ns, _ := s.NSPerKiB.Get()
@@ -138,7 +134,7 @@ func (d Diagram) unexpected(name string, side Side) []string {
 	return out
 }
 
-func (s Side) cost(stage Stage) Cost {
+func (s Side) cost(stage stages.Stage) Cost {
 	for _, c := range s.Stages {
 		if c.Stage == stage {
 			return c.Cost

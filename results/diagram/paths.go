@@ -1,5 +1,7 @@
 package diagram
 
+import "copylab/results/stages"
+
 // Where bytes come from, as in results.Params.Source.
 const (
 	FromFile   = "file"
@@ -32,40 +34,40 @@ func Paths() []Path {
 	return []Path{
 		{
 			ID: "read-write", Source: FromFile,
-			Arrows: []Arrow{fromDisk(), copied(PageCache, Buffer, "read", CopyToProgram), copied(Buffer, SocketBuffer, "write", CopyToSocket)},
+			Arrows: []Arrow{fromDisk(), copied(PageCache, Buffer, "read", stages.CopyCacheToProgram), copied(Buffer, SocketBuffer, "write", stages.CopyProgramToSocket)},
 			Calls:  []Call{{Name: "read"}, {Name: "write"}},
 		},
 		{
 			ID: "sendfile", Source: FromFile,
-			Arrows:  []Arrow{fromDisk(), handed(PageCache, SocketBuffer, "sendfile", referenceToPages, PageCacheLookup)},
+			Arrows:  []Arrow{fromDisk(), handed(PageCache, SocketBuffer, "sendfile", referenceToPages, stages.PassPages)},
 			Calls:   []Call{{Name: "sendfile"}},
 			Remarks: []string{"sendfile(2) works in steps of at most 64 KiB through a pipe of its own, inside the kernel: larger chunks save crossings, not steps."},
 		},
 		{
 			ID: "mmap-write", Source: FromFile,
-			Arrows: []Arrow{fromDisk(), handed(PageCache, Mapping, "", firstTime, PageFaults), copied(Mapping, SocketBuffer, "write", CopyToSocket)},
+			Arrows: []Arrow{fromDisk(), handed(PageCache, Mapping, "", firstTime, stages.PageFaults), copied(Mapping, SocketBuffer, "write", stages.CopyProgramToSocket)},
 			Calls:  []Call{{Name: "write"}}, MoreNow: "page faults the first time round, each of them a crossing to the kernel and back",
 		},
 		{
 			ID: "splice", Source: FromFile,
-			Arrows: []Arrow{fromDisk(), handed(PageCache, Pipe, "splice", referenceToPages, PageCacheLookup), handed(Pipe, SocketBuffer, "splice", referenceToPages, "")},
+			Arrows: []Arrow{fromDisk(), handed(PageCache, Pipe, "splice", referenceToPages, stages.CacheLookup), handed(Pipe, SocketBuffer, "splice", referenceToPages, stages.PassPages)},
 			Calls:  []Call{{Name: "splice"}, {Name: "splice"}}, MoreNow: "two more for each round, where the pipe is smaller than a chunk",
 		},
 		{
 			ID: "read-zerocopy", Source: FromFile, ZeroCopy: true,
-			Arrows: []Arrow{fromDisk(), copied(PageCache, Buffer, "read", CopyToProgram), pinned(Buffer, "send")},
+			Arrows: []Arrow{fromDisk(), copied(PageCache, Buffer, "read", stages.CopyCacheToProgram), pinned(Buffer, "send")},
 			Calls:  []Call{{Name: "read"}, {Name: "sendto"}}, MoreNow: errorQueue,
 		},
 		{
 			ID: "mmap-zerocopy", Source: FromFile, ZeroCopy: true,
-			Arrows: []Arrow{fromDisk(), handed(PageCache, Mapping, "", firstTime, PageFaults), pinned(Mapping, "send")},
+			Arrows: []Arrow{fromDisk(), handed(PageCache, Mapping, "", firstTime, stages.PageFaults), pinned(Mapping, "send")},
 			Calls:  []Call{{Name: "sendto"}}, MoreNow: errorQueue,
 		},
 		{
 			ID: "direct-write", Source: FromFile,
 			Arrows: []Arrow{
 				{From: Disk, To: Buffer, Kind: DMA, By: ByDisk, Call: "read", Note: "O_DIRECT: past the page cache"},
-				copied(Buffer, SocketBuffer, "write", CopyToSocket),
+				copied(Buffer, SocketBuffer, "write", stages.CopyProgramToSocket),
 			},
 			Calls:   []Call{{Name: "read"}, {Name: "write"}},
 			Remarks: []string{"O_DIRECT reads the disk each time, also where the page cache has the file: what a copy less saves, a slow disk takes back."},
@@ -74,27 +76,27 @@ func Paths() []Path {
 			ID: "direct-sendfile", Source: FromFile,
 			Arrows: []Arrow{
 				{From: Disk, To: FreshPages, Kind: DMA, By: ByDisk, Call: "sendfile", Note: "O_DIRECT: past the page cache"},
-				handed(FreshPages, SocketBuffer, "", referenceToPages, ""),
+				handed(FreshPages, SocketBuffer, "", referenceToPages, stages.PassPages),
 			},
 			Calls:   []Call{{Name: "sendfile"}},
 			Remarks: []string{"O_DIRECT reads the disk each time, also where the page cache has the file. The kernel waits for all of an inner step of 64 KiB before the socket gets any of it."},
 		},
 		{
 			ID: "uring-read-send", Source: FromFile,
-			Arrows: []Arrow{fromDisk(), copied(PageCache, Buffer, "io_uring_enter", CopyToProgram), noted(copied(Buffer, SocketBuffer, "", CopyToSocket), linkedToRead)},
+			Arrows: []Arrow{fromDisk(), copied(PageCache, Buffer, "io_uring_enter", stages.CopyCacheToProgram), noted(copied(Buffer, SocketBuffer, "", stages.CopyProgramToSocket), linkedToRead)},
 			Calls:  []Call{{Name: "io_uring_enter", Batch: uringBatch}},
 		},
 		{
 			ID: "uring-send-zc", Source: FromFile, ZeroCopy: true,
-			Arrows: []Arrow{fromDisk(), copied(PageCache, Buffer, "io_uring_enter", CopyToProgram), noted(pinned(Buffer, ""), linkedToRead)},
+			Arrows: []Arrow{fromDisk(), copied(PageCache, Buffer, "io_uring_enter", stages.CopyCacheToProgram), noted(pinned(Buffer, ""), linkedToRead)},
 			Calls:  []Call{{Name: "io_uring_enter", Batch: uringBatch}}, MoreNow: "calls to wait for notifications",
 		},
 		{
 			ID: "uring-splice", Source: FromFile,
 			Arrows: []Arrow{
 				fromDisk(),
-				by(ByWorker, handed(PageCache, Pipe, "io_uring_enter", referenceToPages, PageCacheLookup)),
-				by(ByWorker, handed(Pipe, SocketBuffer, "", "linked to the first", "")),
+				by(ByWorker, handed(PageCache, Pipe, "io_uring_enter", referenceToPages, stages.CacheLookup)),
+				by(ByWorker, handed(Pipe, SocketBuffer, "", "linked to the first", stages.PassPages)),
 			},
 			Calls:   []Call{{Name: "io_uring_enter", Batch: uringBatch}},
 			Remarks: []string{"io_uring never runs a SPLICE at once: a worker thread of the kernel (iou-wrk) does. Its CPU time is the process's, not that of the thread which sends."},
@@ -102,39 +104,39 @@ func Paths() []Path {
 		{
 			ID: "tls", Source: FromFile, TLS: true,
 			Arrows: []Arrow{
-				fromDisk(), copied(PageCache, Buffer, "read", CopyToProgram),
-				{From: Buffer, To: Record, Kind: CipherPass, By: BySender, Note: "crypto/tls", Stage: Encryption},
-				copied(Record, SocketBuffer, "write", CopyToSocket),
+				fromDisk(), copied(PageCache, Buffer, "read", stages.CopyCacheToProgram),
+				{From: Buffer, To: Record, Kind: CipherPass, By: BySender, Note: "crypto/tls", Stage: stages.Encryption},
+				copied(Record, SocketBuffer, "write", stages.CopyProgramToSocket),
 			},
 			Calls: []Call{{Name: "read", EachBytes: tlsReadBytes}, {Name: "write", EachBytes: tlsRecordBytes}},
 		},
 		{
 			ID: "ktls-sendfile", Source: FromFile, TLS: true,
 			Arrows: []Arrow{fromDisk(), {
-				From: PageCache, To: SocketBuffer, Kind: CipherPass, By: BySender, Call: "sendfile", Note: "kernel TLS, into pages of its own", Stage: Encryption,
+				From: PageCache, To: SocketBuffer, Kind: CipherPass, By: BySender, Call: "sendfile", Note: "kernel TLS, into pages of its own", Stage: stages.Encryption,
 			}},
 			Calls:   []Call{{Name: "sendfile"}},
 			Remarks: []string{"The kernel may encrypt later, and on another CPU. A network card that encrypts itself would take the cipher pass away; copylab leaves that off."},
 		},
 		{
 			ID: "go-io-copy", Source: FromFile,
-			Arrows: []Arrow{fromDisk(), handed(PageCache, SocketBuffer, "sendfile", referenceToPages, PageCacheLookup)},
+			Arrows: []Arrow{fromDisk(), handed(PageCache, SocketBuffer, "sendfile", referenceToPages, stages.PassPages)},
 			Calls:  []Call{{Name: "sendfile"}}, MoreNow: waitsInPoller,
 			Remarks: []string{"io.Copy finds sendfile(2) by itself, as long as neither the file nor the connection is wrapped in another type: go-copy-buffer shows what happens then."},
 		},
 		{
 			ID: "go-copy-buffer", Source: FromFile,
-			Arrows: []Arrow{fromDisk(), copied(PageCache, Buffer, "read", CopyToProgram), copied(Buffer, SocketBuffer, "write", CopyToSocket)},
+			Arrows: []Arrow{fromDisk(), copied(PageCache, Buffer, "read", stages.CopyCacheToProgram), copied(Buffer, SocketBuffer, "write", stages.CopyProgramToSocket)},
 			Calls:  []Call{{Name: "read"}, {Name: "write"}}, MoreNow: waitsInPoller,
 		},
 		{
 			ID: "send", Source: FromMemory,
-			Arrows: []Arrow{gathered(), copied(Buffer, SocketBuffer, "send", CopyToSocket)},
+			Arrows: []Arrow{gathered(), copied(Buffer, SocketBuffer, "send", stages.CopyProgramToSocket)},
 			Calls:  []Call{{Name: "sendto"}},
 		},
 		{
 			ID: "sendmsg", Source: FromMemory,
-			Arrows: []Arrow{noted(copied(Fields, SocketBuffer, "sendmsg", CopyToSocket), "gathers the fields too")},
+			Arrows: []Arrow{noted(copied(Fields, SocketBuffer, "sendmsg", stages.CopyProgramToSocket), "gathers the fields too")},
 			Calls:  []Call{{Name: "sendmsg"}},
 		},
 		{
@@ -144,7 +146,7 @@ func Paths() []Path {
 		},
 		{
 			ID: "uring-send", Source: FromMemory,
-			Arrows: []Arrow{gathered(), copied(Buffer, SocketBuffer, "io_uring_enter", CopyToSocket)},
+			Arrows: []Arrow{gathered(), copied(Buffer, SocketBuffer, "io_uring_enter", stages.CopyProgramToSocket)},
 			Calls:  []Call{{Name: "io_uring_enter", Batch: uringBatch}},
 		},
 		{
@@ -170,21 +172,21 @@ func fromDisk() Arrow {
 	return Arrow{From: Disk, To: PageCache, Kind: DMA, By: ByDisk, When: onlyOnMiss}
 }
 
-func copied(from, to Place, call string, s Stage) Arrow {
+func copied(from, to Place, call string, s stages.Stage) Arrow {
 	return Arrow{From: from, To: to, Kind: CPUCopy, By: BySender, Call: call, Stage: s}
 }
 
-func handed(from, to Place, call, note string, s Stage) Arrow {
+func handed(from, to Place, call, note string, s stages.Stage) Arrow {
 	return Arrow{From: from, To: to, Kind: Descriptor, By: BySender, Call: call, Note: note, Stage: s}
 }
 
-// pinned is a zero-copy send: what it costs to pin pages and to notify has no stage of its own.
+// pinned is a zero-copy send, which pins the pages and notifies when it is done with them.
 func pinned(from Place, call string) Arrow {
-	return handed(from, SocketBuffer, call, "zero copy: "+referenceToPages, "")
+	return handed(from, SocketBuffer, call, "zero copy: "+referenceToPages, stages.PassPages)
 }
 
 func gathered() Arrow {
-	return Arrow{From: Fields, To: Buffer, Kind: CPUCopy, By: BySender, Note: "the program gathers the fields", Stage: Program}
+	return Arrow{From: Fields, To: Buffer, Kind: CPUCopy, By: BySender, Note: "the program gathers the fields", Stage: stages.Program}
 }
 
 func by(who Actor, a Arrow) Arrow {

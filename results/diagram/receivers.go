@@ -1,5 +1,7 @@
 package diagram
 
+import "copylab/results/stages"
+
 // Receivers lists the diagram of every receiver, in the order of their catalogue. How many takes a chunk needs depends on what has
 // arrived when one is made.
 func Receivers() []Receiver {
@@ -14,7 +16,7 @@ func Receivers() []Receiver {
 		{
 			ID: "checksum", Calls: []string{"recvfrom"},
 			arrows: func(p Path, _ Link) []Arrow {
-				return append(received(p), Arrow{From: PeerBuffer, To: PeerSum, Kind: ReadPass, By: ByReceiver, Note: "xxh64", Stage: Program})
+				return append(received(p), Arrow{From: PeerBuffer, To: PeerSum, Kind: ReadPass, By: ByReceiver, Note: "xxh64", Stage: stages.Program})
 			},
 		},
 		{
@@ -34,7 +36,7 @@ func Receivers() []Receiver {
 		{
 			ID: "file", Calls: []string{"recvfrom", "write"},
 			arrows: func(p Path, _ Link) []Arrow {
-				return append(received(p), Arrow{From: PeerBuffer, To: PeerCache, Kind: CPUCopy, By: ByReceiver, Call: "write", Stage: CopyToPageCache})
+				return append(received(p), Arrow{From: PeerBuffer, To: PeerCache, Kind: CPUCopy, By: ByReceiver, Call: "write", Stage: stages.CopyProgramToCache})
 			},
 		},
 		{
@@ -42,7 +44,7 @@ func Receivers() []Receiver {
 			arrows: func(Path, Link) []Arrow {
 				return []Arrow{
 					{From: PeerSocket, To: PeerPipe, Kind: Descriptor, By: ByReceiver, Call: "splice", Note: referenceToPages},
-					{From: PeerPipe, To: PeerCache, Kind: CPUCopy, By: ByReceiver, Call: "splice", Note: "not through the program", Stage: CopyToPageCache},
+					{From: PeerPipe, To: PeerCache, Kind: CPUCopy, By: ByReceiver, Call: "splice", Note: "not through the program", Stage: stages.CopyProgramToCache},
 				}
 			},
 		},
@@ -65,11 +67,11 @@ func (r Receiver) Takes(p Path) bool { return !p.TLS || r.ID == "recv" || r.ID =
 // received is recv(2) into a buffer, and decryption where the sender encrypts.
 func received(p Path) []Arrow {
 	if !p.TLS {
-		return []Arrow{{From: PeerSocket, To: PeerBuffer, Kind: CPUCopy, By: ByReceiver, Call: "recv", Stage: CopyToReceiver}}
+		return []Arrow{{From: PeerSocket, To: PeerBuffer, Kind: CPUCopy, By: ByReceiver, Call: "recv", Stage: stages.CopySocketToReceiver}}
 	}
 	return []Arrow{
-		{From: PeerSocket, To: PeerRecord, Kind: CPUCopy, By: ByReceiver, Call: "recv", Stage: CopyToReceiver},
-		{From: PeerRecord, To: PeerBuffer, Kind: CipherPass, By: ByReceiver, Note: "crypto/tls decrypts", Stage: Encryption},
+		{From: PeerSocket, To: PeerRecord, Kind: CPUCopy, By: ByReceiver, Call: "recv", Stage: stages.CopySocketToReceiver},
+		{From: PeerRecord, To: PeerBuffer, Kind: CipherPass, By: ByReceiver, Note: "crypto/tls decrypts", Stage: stages.Encryption},
 	}
 }
 
@@ -84,7 +86,7 @@ func mapped(p Path, l Link) []Arrow {
 	case p.ZeroCopy:
 		a.Note = "page tables, for nearly all; a CPU copy of the rest"
 	default:
-		a.To, a.Kind, a.Call, a.Stage = PeerBuffer, CPUCopy, "recv", CopyToReceiver
+		a.To, a.Kind, a.Call, a.Stage = PeerBuffer, CPUCopy, "recv", stages.CopySocketToReceiver
 		a.Note = "getsockopt(2) can map nothing here"
 	}
 	return []Arrow{a}

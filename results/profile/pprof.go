@@ -55,3 +55,23 @@ func (p *Profile) WritePprof(w io.Writer, label func(Stack) map[string]string) e
 	}
 	return nil
 }
+
+// MergePprof writes the sum of files that WritePprof wrote.
+func MergePprof(w io.Writer, files ...io.Reader) error {
+	var all []*profile.Profile
+	for _, f := range files {
+		p, err := profile.Parse(f)
+		if err != nil {
+			return fmt.Errorf("read pprof profile: %w", err)
+		}
+		all = append(all, p)
+	}
+	merged, err := profile.Merge(all)
+	if err != nil {
+		return fmt.Errorf("merge pprof profiles: %w", err)
+	}
+	if err := merged.Write(w); err != nil {
+		return fmt.Errorf("write pprof profile: %w", err)
+	}
+	return nil
+}

@@ -46,3 +46,46 @@ func TestWritePprof(t *testing.T) {
 		t.Errorf("an empty profile: %v", err)
 	}
 }
+
+func TestMergePprof(t *testing.T) {
+	var one bytes.Buffer
+	if err := made().WritePprof(&one, nil); err != nil {
+		t.Fatal(err)
+	}
+	var sum bytes.Buffer
+	if err := MergePprof(&sum, bytes.NewReader(one.Bytes()), bytes.NewReader(one.Bytes())); err != nil {
+		t.Fatal(err)
+	}
+	p, err := profile.ParseData(sum.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	total := int64(0)
+	for _, s := range p.Sample {
+		total += s.Value[0]
+	}
+	if total != 2*made().Total() || p.Period != 1000 {
+		t.Errorf("%d samples of a period of %d ns, want %d", total, p.Period, 2*made().Total())
+	}
+	if err := MergePprof(&sum, strings.NewReader("no profile")); err == nil {
+		t.Error("what is no profile was merged")
+	}
+}
+
+func TestTruncate(t *testing.T) {
+	p := made()
+	total := p.Total()
+	p.Truncate(2)
+	var folded strings.Builder
+	if err := p.WriteFolded(&folded); err != nil {
+		t.Fatal(err)
+	}
+	want := `copylab;main.main;Syscall6;filemap_read_[k];_copy_to_iter_[k] 5
+copylab;main.(*T).of[go.shape.struct { a int, b int }];runtime.memmove 3
+copylab;[rare stacks]_[k] 2
+ksoftirqd;[rare stacks]_[k] 2
+`
+	if folded.String() != want || p.Total() != total {
+		t.Errorf("got\n%swant\n%s", folded.String(), want)
+	}
+}

@@ -135,6 +135,26 @@ func (p *Profile) Merge(o *Profile) error {
 	return nil
 }
 
+// rareStacks stands for what Truncate leaves out.
+const rareStacks = "[rare stacks]"
+
+// Truncate keeps the most frequent stacks, and of each thread one more for all the others, so that no sample is lost. It bounds
+// what a profile takes.
+func (p *Profile) Truncate(most int) {
+	all := p.Stacks()
+	if len(all) <= most {
+		return
+	}
+	for _, c := range all[most:] {
+		delete(p.counts, c.key())
+		rest := Stack{Thread: c.Thread, User: []string{rareStacks}}
+		if len(c.Kernel) > 0 {
+			rest = Stack{Thread: c.Thread, Kernel: []string{rareStacks}}
+		}
+		p.Add(rest, c.Count)
+	}
+}
+
 // Total is the number of samples.
 func (p *Profile) Total() int64 {
 	total := int64(0)

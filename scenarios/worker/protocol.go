@@ -25,6 +25,7 @@ import (
 	"copylab/results"
 	"copylab/results/host"
 	"copylab/results/measured"
+	"copylab/results/profile"
 )
 
 // Job is what a worker is told. Exactly one of Send, Receive and Write is set.
@@ -69,9 +70,10 @@ type Send struct {
 	Token      string `json:"token"`   // that a sink knows each connection by, in hexadecimal; empty for a local receiver
 	Socket     Socket `json:"socket"`
 	Cache      Cache  `json:"cache"`
-	CPU        int    `json:"cpu"`       // to pin to; -1: don't
-	Device     string `json:"device"`    // whose counters are read; empty: none is known
-	ToolCost   bool   `json:"tool_cost"` // also measure clock reads and histogram records
+	CPU        int    `json:"cpu"`               // to pin to; -1: don't
+	Device     string `json:"device"`            // whose counters are read; empty: none is known
+	ToolCost   bool   `json:"tool_cost"`         // also measure clock reads and histogram records
+	Profile    bool   `json:"profile,omitempty"` // sample what this process does, and what all CPUs do
 }
 
 // Receive is a receiver's job.
@@ -93,6 +95,8 @@ type Receive struct {
 	ChunkBytes int64   `json:"chunk_bytes"`
 	FileBytes  int64   `json:"file_bytes"`
 	Rate       float64 `json:"rate"` // requests per second of an open loop over all streams; 0: closed loop
+
+	Profile bool `json:"profile,omitempty"` // sample what this process does
 }
 
 // Write is a writer's job.
@@ -115,6 +119,8 @@ type Write struct {
 	// MemoryCopy also measures copying in memory, with working sets for a last-level cache of CacheBytes; 0: not known.
 	MemoryCopy bool  `json:"memory_copy,omitempty"`
 	CacheBytes int64 `json:"cache_bytes,omitempty"`
+	// Profile samples what this process does, and what all CPUs do. What is in memory is not looked up then.
+	Profile bool `json:"profile,omitempty"`
 }
 
 // Message is one line between worker and command, the Job apart.
@@ -164,9 +170,13 @@ type Result struct {
 	Sums     []string          `json:"sums,omitempty"`
 	Checksum string            `json:"checksum,omitempty"` // writer: of what was read back
 	Settings map[string]string `json:"settings,omitempty"`
+	// Of a job that is profiled, see results.Trial. The sides' stages are in Side. A profile is nil where there is none, and bounded.
+	MachineStages  *results.StageTimes `json:"machine_stages,omitempty"`
+	Profile        *profile.Profile    `json:"profile,omitempty"`
+	MachineProfile *profile.Profile    `json:"machine_profile,omitempty"`
 }
 
-// maxLine bounds a line of the protocol: results carry encoded histograms, a few KiB each.
+// maxLine bounds a line of the protocol: results carry encoded histograms, a few KiB each, and profiles, a MiB at most.
 const maxLine = 16 << 20
 
 // lineReader reads JSON lines.

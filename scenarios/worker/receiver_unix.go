@@ -100,6 +100,8 @@ func receive(ctx context.Context, c *control, job Receive) (result *Result, err 
 	}
 	hardware := openHardware()
 	defer func() { err = errors.Join(err, hardware.close()) }()
+	profiled := openProfiling(job.Profile, false, job.CPU)
+	defer func() { err = errors.Join(err, profiled.close()) }()
 	result = &Result{Latency: map[string]results.Histogram{}}
 	settings, err := sinks[0].socket.settings()
 	if err != nil {
@@ -122,6 +124,7 @@ func receive(ctx context.Context, c *control, job Receive) (result *Result, err 
 		counters.Before()
 	}
 	hardware.start()
+	profiled.start()
 	before.snap()
 	if !job.Fetch {
 		if err := c.tell(EventArmed); err != nil {
@@ -133,6 +136,7 @@ func receive(ctx context.Context, c *control, job Receive) (result *Result, err 
 		return sinks[i].ended
 	})
 	after.snap()
+	profiled.stop()
 	hardware.stop()
 	if counters != nil {
 		counters.After()
@@ -173,6 +177,7 @@ func receive(ctx context.Context, c *control, job Receive) (result *Result, err 
 		}
 	}
 	describeTakers(sinks, result.Settings)
+	profiled.tell(result)
 	return result, nil
 }
 

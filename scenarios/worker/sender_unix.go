@@ -115,6 +115,8 @@ func send(ctx context.Context, c *control, job Send) (result *Result, err error)
 	}
 	hardware := openHardware()
 	defer func() { err = errors.Join(err, hardware.close()) }()
+	profiled := openProfiling(job.Profile, job.Profile, job.CPU)
+	defer func() { err = errors.Join(err, profiled.close()) }()
 	if path.Connection == copypaths.Descriptor && job.Streams == 1 {
 		ownDescriptors(result.Settings)
 	}
@@ -128,6 +130,7 @@ func send(ctx context.Context, c *control, job Send) (result *Result, err error)
 	connections.before() // outermost: it asks once for each connection, which is no work of the trial
 	counters.Before()
 	hardware.start()
+	profiled.start()
 	before.snap()
 	if job.Fetch {
 		// The receiver drives; it may start as soon as this side's counters have been read.
@@ -140,6 +143,7 @@ func send(ctx context.Context, c *control, job Send) (result *Result, err error)
 		return streams[i].ended
 	})
 	after.snap()
+	profiled.stop()
 	hardware.stop()
 	counters.After()
 	connections.after()
@@ -175,6 +179,7 @@ func send(ctx context.Context, c *control, job Send) (result *Result, err error)
 	}
 	describeMovers(streams, result.Settings)
 	result.Latency["op"] = latency
+	profiled.tell(result)
 	return result, nil
 }
 

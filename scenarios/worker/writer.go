@@ -111,6 +111,12 @@ func write(ctx context.Context, c *control, job Write) (result *Result, err erro
 			lookEnded.snap()
 		}
 	}
+	if job.Profile { // it would be sampled
+		plan.Accepted = nil
+		look = func() { result.InMemoryBytes = measured.Unavailable[int64]("not looked up in a trial for evidence") }
+	}
+	profiled := openProfiling(job.Profile, job.Profile, job.CPU)
+	defer func() { err = errors.Join(err, profiled.close()) }()
 	op, syncs, commits := results.NewHistogram(), results.NewHistogram(), results.NewHistogram()
 	if err := c.awaitGo(ctx); err != nil {
 		return nil, err
@@ -121,12 +127,14 @@ func write(ctx context.Context, c *control, job Write) (result *Result, err erro
 	}
 	var before, after usage
 	counters.Before()
+	profiled.start()
 	before.snap()
 	if sampled != nil {
 		sampled.begin()
 	}
 	done, err := set.Run(plan, diskwrite.Histograms{Op: op.Histogram, Sync: syncs.Histogram, Commit: commits.Histogram})
 	after.snap()
+	profiled.stop()
 	counters.After()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", job.Method, err)
@@ -190,6 +198,7 @@ func write(ctx context.Context, c *control, job Write) (result *Result, err erro
 			}
 		}
 	}
+	profiled.tell(result)
 	return result, nil
 }
 

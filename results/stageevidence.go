@@ -1,0 +1,226 @@
+package results
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"copylab/results/measured"
+	"copylab/results/stages"
+	"copylab/results/stats"
+)
+
+// StageEvidence is what CPU time was spent on: that of a side, or of all CPUs. It comes from passes of their own, after the timed trials.
+type StageEvidence struct {
+	// Stages are those in which any time was spent, in the order of stages.All; being idle is none. Without any, StagesUnavailable says why.
+	Stages            []StageCost `json:"stages"`
+	StagesUnavailable string      `json:"stages_unavailable,omitempty"`
+	// KernelUnavailable says why the stages are only those of the program in user mode; empty where they are all.
+	KernelUnavailable string `json:"kernel_stages_unavailable,omitempty"`
+	Passes            int    `json:"passes"`
+	// SumNSPerKiB is all stages together, and TimedNSPerKiB what the timed trials took; medians. SumOverTimed is the one over the other.
+	SumNSPerKiB   measured.Float `json:"stages_sum_ns_per_kib"`
+	TimedNSPerKiB measured.Float `json:"timed_cpu_ns_per_kib"`
+	SumOverTimed  measured.Float `json:"stages_sum_over_timed"`
+	// PassOverTimed is the CPU time that the passes took, counted as that of the timed trials and with their sampling, over theirs: what the evidence costs.
+	PassOverTimed measured.Float `json:"pass_cpu_over_timed"`
+	// MissedShare of the samples were due and are not among the stages.
+	MissedShare measured.Float `json:"missed_share"`
+	// Other are the functions in which most of stage "other" was spent.
+	Other []FunctionCost `json:"other_functions,omitempty"`
+	// Profile is the file with the stacks, within the run's folder.
+	Profile string `json:"profile,omitempty"`
+}
+
+// StageCost is the CPU time of one stage.
+type StageCost struct {
+	Stage    stages.Stage   `json:"stage"`
+	NSPerKiB float64        `json:"ns_per_kib"` // median of the passes
+	Low      measured.Float `json:"low"`
+	High     measured.Float `json:"high"`
+	Share    measured.Float `json:"share"` // of all stages
+}
+
+// FunctionCost is the CPU time of one function.
+type FunctionCost struct {
+	Function string  `json:"function"`
+	NSPerKiB float64 `json:"ns_per_kib"` // mean of the passes
+}
+
+const (
+	// reconciledWithin is how far the stages together may be from the timed CPU time before a warning says so.
+	reconciledWithin = 0.10
+	// mostMissed and mostOtherShare are what may be missing, or without a stage, before a warning says so.
+	mostMissed     = 0.02
+	mostOtherShare = 0.05
+)
+
+// noPasses says that nothing was sampled.
+func noPasses() StageEvidence {
+	const why = "no pass for evidence was made"
+	none := measured.Unavailable[float64](why)
+	return StageEvidence{
+		Stages: []StageCost{}, StagesUnavailable: why, SumNSPerKiB: none, TimedNSPerKiB: none, SumOverTimed: none, PassOverTimed: none, MissedShare: none,
+	}
+}
+
+// stageEvidence puts together what the passes saw of a side, or of the machine. timed is the metric of its CPU time in the timed trials.
+func (d *caseData) stageEvidence(side string, timed Metric) StageEvidence {
+	of := func(t Trial) *StageTimes { return t.Sides[side].Stages }
+	used := func(t Trial) measured.Int { return sideTime(t, side, Side.CPUNS) }
+	if side == machine {
+		of = func(t Trial) *StageTimes { return t.MachineStages }
+		used = func(t Trial) measured.Int { return t.Machine.BusyNS }
+	}
+	e := noPasses()
+	e.TimedNSPerKiB = medianOf(timed)
+	var passes []Trial
+	for _, t := range d.passes {
+		s := of(t)
+		switch {
+		case s == nil || t.Bytes <= 0:
+			continue
+		case s.ClockNS.Why() != "":
+			e.StagesUnavailable = s.ClockNS.Why()
+		case s.Samples == 0:
+			e.StagesUnavailable = "no sample was taken in " + fmt.Sprint(t.Bytes) + " bytes: more of them would take longer"
+		default:
+			passes = append(passes, t)
+			e.KernelUnavailable = cmp.Or(e.KernelUnavailable, s.KernelNS.Why())
+			e.Profile = cmp.Or(t.Profiles[side], e.Profile)
+		}
+	}
+	if e.Passes = len(passes); e.Passes == 0 {
+		return e
+	}
+	e.StagesUnavailable = ""
+	var sums, pass []float64
+	byStage, shares := map[stages.Stage][]float64{}, map[stages.Stage][]float64{}
+	other := map[string]float64{}
+	var missed, samples int64
+	for _, t := range passes {
+		s, kib := of(t), float64(t.Bytes)/1024
+		sum := 0.0
+		for _, stage := range stages.All() { // in one order: so the sum is always the same
+			if stage != stages.Idle {
+				sum += float64(s.NS[stage]) / kib
+			}
+		}
+		sums = append(sums, sum)
+		for _, stage := range stages.All() {
+			ns := float64(s.NS[stage]) / kib
+			byStage[stage] = append(byStage[stage], ns)
+			if sum > 0 {
+				shares[stage] = append(shares[stage], ns/sum)
+			}
+		}
+		for _, f := range s.Other {
+			other[f.Function] += float64(f.NS) / kib / float64(len(passes))
+		}
+		missed, samples = missed+s.Missed, samples+s.Samples
+		if ns, ok := used(t).Get(); ok {
+			pass = append(pass, float64(ns)/kib)
+		}
+	}
+	for _, stage := range stages.All() {
+		if values := byStage[stage]; stage != stages.Idle && slices.Max(values) > 0 {
+			e.Stages = append(e.Stages, stageCost(stage, values, shares[stage], e.KernelUnavailable))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(other)) {
+		e.Other = append(e.Other, FunctionCost{name, other[name]})
+	}
+	slices.SortStableFunc(e.Other, func(a, b FunctionCost) int { return cmp.Compare(b.NSPerKiB, a.NSPerKiB) })
+	e.Other = e.Other[:min(len(e.Other), mostOther)]
+	e.MissedShare = measured.Known(float64(missed) / float64(max(1, missed+samples)))
+	e.PassOverTimed = overTimed(pass, e.TimedNSPerKiB)
+	if e.KernelUnavailable != "" {
+		e.SumNSPerKiB = measured.Unavailable[float64]("%s", e.KernelUnavailable)
+		e.SumOverTimed = e.SumNSPerKiB
+		return e
+	}
+	e.SumNSPerKiB = measured.Known(stats.Median(sums))
+	e.SumOverTimed = overTimed(sums, e.TimedNSPerKiB)
+	return e
+}
+
+// stageCost is a stage's median with its interval, which one pass does not give.
+func stageCost(stage stages.Stage, values, shares []float64, kernelUnavailable string) StageCost {
+	iv := stats.Summarize(values)
+	c := StageCost{Stage: stage, NSPerKiB: iv.Median, Low: measured.Known(iv.Low), High: measured.Known(iv.High), Share: measured.Known(stats.Median(shares))}
+	if len(values) < 2 {
+		c.Low = measured.Unavailable[float64]("one pass has no interval: measure.evidence makes more")
+		c.High = c.Low
+	}
+	if kernelUnavailable != "" {
+		c.Share = measured.Unavailable[float64]("%s", kernelUnavailable)
+	}
+	return c
+}
+
+// medianOf is a metric's median, or why it has none.
+func medianOf(m Metric) measured.Float {
+	if why := m.Why(); why != "" {
+		return measured.Unavailable[float64]("%s", why)
+	}
+	return measured.Known(m.Median)
+}
+
+// overTimed is the median of values over what the timed trials took.
+func overTimed(values []float64, timed measured.Float) measured.Float {
+	than, ok := timed.Get()
+	switch {
+	case !ok:
+		return measured.Unavailable[float64]("%s", timed.Why())
+	case len(values) == 0:
+		return measured.Unavailable[float64]("the passes recorded no CPU time")
+	case than <= 0:
+		return measured.Unavailable[float64]("the timed trials took no CPU time that the kernel's clock shows")
+	}
+	return measured.Known(stats.Median(values) / than)
+}
+
+// timedMetric is the metric of a side's CPU time in the timed trials.
+func timedMetric(side string) string {
+	switch side {
+	case receiver:
+		return MetricReceiverCPU
+	case writer:
+		return MetricWriterCPU
+	case machine:
+		return MetricMachineCPU
+	}
+	return MetricSenderCPU
+}
+
+// stageWarnings hold the passes against the timed trials, and say what they did not see.
+func (d *caseData) stageWarnings(e Evidence) []string {
+	var out []string
+	for _, side := range d.sides() {
+		s := e.Sides[side].StageEvidence
+		if ratio, ok := s.SumOverTimed.Get(); ok && (ratio < 1-reconciledWithin || ratio > 1+reconciledWithin) {
+			sum, _ := s.SumNSPerKiB.Get()
+			timed, _ := s.TimedNSPerKiB.Get()
+			out = append(out, fmt.Sprintf("the stages of the %s's CPU time add up to %.3g ns/KiB in the passes for evidence, %.2f times the %.3g of the timed trials: the machine, or being sampled, made them something else", side, sum, ratio, timed))
+		}
+		if missed, ok := s.MissedShare.Get(); ok && missed > mostMissed {
+			out = append(out, fmt.Sprintf("%.2g of the samples of the %s were lost: its stages are of the others", missed, side))
+		}
+		for _, stage := range s.Stages {
+			if share, ok := stage.Share.Get(); ok && stage.Stage == stages.Other && share > mostOtherShare {
+				out = append(out, fmt.Sprintf("%.2g of the %s's CPU time is in no stage that copylab knows, most of it in %s", share, side, functionNames(s.Other)))
+			}
+		}
+	}
+	return out
+}
+
+func functionNames(list []FunctionCost) string {
+	var names []string
+	for _, f := range list {
+		names = append(names, f.Function)
+	}
+	return strings.Join(names, ", ")
+}

@@ -1,0 +1,94 @@
+package results
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"copylab/results/measured"
+	"copylab/results/stages"
+)
+
+func wantNear(t *testing.T, what string, got measured.Float, want float64) {
+	t.Helper()
+	if v, ok := got.Get(); !ok || math.Abs(v-want) > 1e-6*math.Abs(want) {
+		t.Errorf("%s is %s, want %g", what, got, want)
+	}
+}
+
+// Six timed trials of 200 ms of the sender, and three passes of 64 MiB.
+func passedForTest(passes ...Trial) CaseSummary {
+	trials := blocks(6, func(block int) Trial { return streamTrial(caseRW, block, 400_000_000) })
+	return build(fixtureRun(streamCase(caseRW, "read-write")), append(trials, passes...)...).Cases[0]
+}
+
+func TestStageEvidence(t *testing.T) {
+	c := passedForTest(passTrial(caseRW, 1), passTrial(caseRW, 2), passTrial(caseRW, 3))
+	const kib = 64 << 10
+	from := c.Evidence.Sides[sender]
+	var names []string
+	for _, s := range from.Stages {
+		names = append(names, string(s.Stage))
+	}
+	if got := strings.Join(names, ", "); got != "copy page cache to program, copy program to socket, program, other" {
+		t.Errorf("stages %s: want them in their order, without being idle", got)
+	}
+	socket := from.Stages[1]
+	if socket.NSPerKiB != 70e6/kib {
+		t.Errorf("%+v", socket)
+	}
+	wantNear(t, "low", socket.Low, 60e6/kib)
+	wantNear(t, "high", socket.High, 80e6/kib)
+	wantNear(t, "share", socket.Share, 70.0/210)
+	wantNear(t, "sum", from.SumNSPerKiB, 210e6/kib)
+	wantNear(t, "timed", from.TimedNSPerKiB, 200e6/kib)
+	wantNear(t, "sum over timed", from.SumOverTimed, 1.05)
+	wantNear(t, "pass over timed", from.PassOverTimed, 1.1)
+	wantNear(t, "missed", from.MissedShare, 0)
+	if from.Passes != 3 || from.Profile != "profiles/read-write-sender.pb.gz" || len(from.Other) != 1 || from.Other[0].NSPerKiB != 20e6/kib || from.StagesUnavailable != "" {
+		t.Errorf("%+v", from.StageEvidence)
+	}
+
+	// Only the program's own time: no share, no sum, and the reason.
+	to := c.Evidence.Sides[receiver]
+	if len(to.Stages) != 1 || to.Stages[0].Stage != stages.Program || to.Stages[0].NSPerKiB != 11e6/kib || to.KernelUnavailable != "not allowed" ||
+		to.Stages[0].Share.Why() != "not allowed" || to.SumNSPerKiB.Why() != "not allowed" || to.SumOverTimed.Why() != "not allowed" {
+		t.Errorf("%+v", to.StageEvidence)
+	}
+	if m := c.Evidence.Machine; m.StagesUnavailable != "root only" || m.Passes != 0 || m.Stages == nil {
+		t.Errorf("%+v", m)
+	}
+	if c.Trials != 6 || c.Metrics[MetricThroughput].Values[0] != (64<<20)/0.4 {
+		t.Errorf("the passes were counted: %+v", c.Metrics[MetricThroughput])
+	}
+	text := strings.Join(c.Warnings, "\n")
+	for _, want := range []string{"in no stage that copylab knows, most of it in new_function", "of the samples of the receiver were lost"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no warning %q in\n%s", want, text)
+		}
+	}
+	if strings.Contains(text, "add up to") {
+		t.Errorf("5 %% is near enough: %s", text)
+	}
+}
+
+// One pass has no interval, and none has no stages; a sum far from the timed CPU time is warned of.
+func TestStageEvidenceOfFewPasses(t *testing.T) {
+	far := passTrial(caseRW, 1)
+	far.Sides[sender].Stages.NS[stages.TCPIP] = 50_000_000
+	one := passedForTest(far)
+	s := one.Evidence.Sides[sender].Stages[0]
+	if s.NSPerKiB == 0 || !strings.Contains(s.Low.Why(), "one pass") || !strings.Contains(s.High.Why(), "one pass") {
+		t.Errorf("%+v", s)
+	}
+	if text := strings.Join(one.Warnings, "\n"); !strings.Contains(text, "the stages of the sender's CPU time add up to 3.97e+03 ns/KiB in the passes for evidence, 1.30 times the 3.05e+03 of the timed trials") {
+		t.Errorf("warnings\n%s", text)
+	}
+	failed := passTrial(caseRW, 1)
+	failed.Error = "made up to fail"
+	for _, c := range []CaseSummary{passedForTest(), passedForTest(failed)} {
+		if e := c.Evidence.Sides[sender].StageEvidence; len(e.Stages) != 0 || e.Passes != 0 || !strings.Contains(e.StagesUnavailable, "no pass") {
+			t.Errorf("%+v", e)
+		}
+	}
+}
