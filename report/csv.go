@@ -129,7 +129,21 @@ func caseRows(out *csv.Writer, s *results.Summary, c *results.CaseSummary) error
 	}
 	for _, side := range sortedKeys(c.Evidence.Sides) {
 		e := c.Evidence.Sides[side]
-		at := "evidence.sides." + side + "."
+		at := "evidence." + side + "."
+		for _, name := range sortedKeys(e.Syscalls) {
+			add(at+"syscalls."+name, strconv.FormatInt(e.Syscalls[name], 10), "")
+		}
+		if e.OtherSyscalls.Why() != "not recorded" { // made by hand
+			add(at+"other_syscalls", csvInt(e.OtherSyscalls), e.OtherSyscalls.Why())
+		}
+		for _, v := range []struct {
+			name  string
+			value measured.Float
+		}{{"crossings_per_chunk", e.CrossingsPerChunk}, {"context_switches_per_chunk", e.SwitchesPerChunk}} {
+			if v.value.Why() != "not recorded" {
+				add(at+v.name, csvFloat(v.value), v.value.Why())
+			}
+		}
 		for i, v := range hardwareReadings(e) {
 			if v.Why() != "not recorded" { // as in the first records
 				add(at+[]string{"cycles_per_kib", "instructions_per_kib", "cache_misses_per_kib"}[i], csvFloat(v), v.Why())
@@ -161,6 +175,13 @@ func caseRows(out *csv.Writer, s *results.Summary, c *results.CaseSummary) error
 	}
 	addFloat := func(name string, v measured.Float) { add(name, csvFloat(v), v.Why()) }
 	addInt := func(name string, v measured.Int) { add(name, csvInt(v), v.Why()) }
+	if c.Kind == results.Transfer {
+		addFloat("evidence.link_bytes_per_byte", c.Evidence.LinkBytesPerByte)
+		addInt("evidence.zero_copy_completions", c.Evidence.ZeroCopyCompletions)
+		addInt("evidence.copied_completions", c.Evidence.CopiedCompletions)
+	}
+	addFloat("evidence.machine.memory_read_bytes_per_byte", c.Evidence.Machine.MemoryReadBytesPerByte)
+	addFloat("evidence.machine.memory_write_bytes_per_byte", c.Evidence.Machine.MemoryWriteBytesPerByte)
 	if c.Kind == results.Write {
 		addFloat("evidence.device_queue_length", c.Evidence.DeviceQueueLength)
 		addFloat("evidence.flush_ns", c.Evidence.FlushNS)

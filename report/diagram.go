@@ -301,9 +301,13 @@ func callsOf(ds []drawing) []string {
 func callsText(c *results.CaseSummary, side string) string {
 	e := c.Evidence.Sides[side]
 	var parts []string
-	chunks := float64(c.BytesPerTrial) / float64(max(c.Params.ChunkBytes, 1))
+	chunks := float64(callsBytes(c, e)) / float64(max(c.Params.ChunkBytes, 1))
 	for _, name := range slices.Sorted(maps.Keys(e.Syscalls)) {
-		if n := float64(e.Syscalls[name]) / chunks; chunks > 0 && n >= 0.005 {
+		least := 0.005
+		if e.SyscallsSource == results.FromTracepoints { // the Go runtime's are among them
+			least = fewCalls
+		}
+		if n := float64(e.Syscalls[name]) / chunks; chunks > 0 && n >= least {
 			parts = append(parts, name+" "+significant(n, 3))
 		}
 	}
@@ -466,6 +470,9 @@ func (t terminal) elsewhere(d drawing, named bool) {
 	}{{"sender", sender}, {"receiver", receiver}} {
 		var parts []string
 		for _, s := range side.stages {
+			if ns, ok := s.NSPerKiB.Get(); ok && ns == 0 {
+				continue // seen in fewer than half of the passes
+			}
 			if text := costText(s.Cost); text != "" {
 				parts = append(parts, fmt.Sprintf("%s %s", s.Stage, text))
 			}

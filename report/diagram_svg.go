@@ -90,23 +90,27 @@ func drawSVG(ds []drawing, o SVGOptions) []byte {
 	height += keyHeight + sketchMargin
 
 	var b bytes.Buffer
+	figure{Title: titleOf(ds), Alt: altOf(ds)}.beginDrawing(&b, width, height, o)
+	b.Write(body.Bytes())
+	b.WriteString("</g>\n</svg>\n")
+	return b.Bytes()
+}
+
+// beginDrawing writes all that comes before what is drawn by hand: a document of its own has its paper, and follows a dark theme.
+func (f figure) beginDrawing(b *bytes.Buffer, width, height vg.Length, o SVGOptions) {
 	namespace := ""
 	if !o.Inline {
 		b.WriteString(`<?xml version="1.0" encoding="UTF-8"?>` + "\n")
 		namespace = `xmlns="http://www.w3.org/2000/svg" `
 	}
-	f := figure{Title: titleOf(ds), Alt: altOf(ds)}
 	b.WriteString(f.open(width, height, o.ID, namespace))
 	if !o.Inline {
-		fmt.Fprintf(&b, "<style>svg { --chart-ink: %s; --chart-muted: %s; --chart-rule: %s; --chart-paper: %s; }\n"+
+		fmt.Fprintf(b, "<style>svg { --chart-ink: %s; --chart-muted: %s; --chart-rule: %s; --chart-paper: %s; }\n"+
 			"@media (prefers-color-scheme: dark) { svg { --chart-ink: #ECECEC; --chart-muted: #B0B4B8; --chart-rule: #343A40; --chart-paper: #14171A; } }</style>\n",
 			hex(ink), hex(muted), hex(rule), hex(paper))
-		fmt.Fprintf(&b, `<rect width="100%%" height="100%%" style="fill:%s"/>`+"\n", themed(paper))
+		fmt.Fprintf(b, `<rect width="100%%" height="100%%" style="fill:%s"/>`+"\n", themed(paper))
 	}
-	fmt.Fprintf(&b, `<g font-family="'Liberation Sans',Arial,Helvetica,sans-serif" font-size="%s">`+"\n", points(textSize))
-	b.Write(body.Bytes())
-	b.WriteString("</g>\n</svg>\n")
-	return b.Bytes()
+	fmt.Fprintf(b, `<g font-family="'Liberation Sans',Arial,Helvetica,sans-serif" font-size="%s">`+"\n", points(textSize))
 }
 
 const (

@@ -27,6 +27,8 @@ type document struct {
 	Missing  []string // cases without numbers
 	Links    []string // but loopback, for renderers without a section about the machine
 	Moved    []string // names of tables that stand among the evidence since they are long
+	Verdicts []string // what limited each case and what copies cost it, by the evidence
+	Clearest []string // a few of them, for a terminal
 	Evidence []table
 	Remarks  []string // about evidence that could not be had
 	Warnings []string
@@ -187,6 +189,7 @@ func newDocument(s *results.Summary) document {
 		d.Remarks = append(d.Remarks, why)
 	}
 	d.Remarks = append(d.Remarks, noStages(s)...)
+	d.Verdicts, d.Clearest = verdictLines(s), clearestVerdicts(s)
 	var subject []string
 	if !s.Run.Started.IsZero() {
 		subject = append(subject, s.Run.Started.UTC().Format("2006-01-02 15:04 UTC"))
@@ -615,6 +618,17 @@ func evidenceTables(g group) []table {
 	return append(out, cacheTable(g, cases))
 }
 
+// fewCalls a chunk are not worth a name of their own in a table.
+const fewCalls = 0.05
+
+// callsBytes is the payload of the trial that a side's system calls are of.
+func callsBytes(c *results.CaseSummary, e results.SideEvidence) int64 {
+	if e.SyscallsBytes > 0 {
+		return e.SyscallsBytes
+	}
+	return c.BytesPerTrial
+}
+
 // syscalls writes the system calls of a trial per chunk or block, with their source as a note.
 func (t *table) syscalls(c *results.CaseSummary, e results.SideEvidence) cell {
 	if len(e.Syscalls) == 0 {
@@ -628,25 +642,34 @@ func (t *table) syscalls(c *results.CaseSummary, e results.SideEvidence) cell {
 	if c.Kind == results.Write {
 		size = c.Params.BlockBytes
 	}
-	var names []string
-	for name := range e.Syscalls {
-		names = append(names, name)
-	}
-	slices.Sort(names)
+	chunks := float64(callsBytes(c, e)) / float64(max(size, 1))
+	// The kernel counts also what the Go runtime does beside: few calls, of many names.
+	others, _ := e.OtherSyscalls.Get()
 	var parts []string
-	for _, name := range names {
-		text := name + " " + formatCount(e.Syscalls[name])
-		if size > 0 && c.BytesPerTrial > 0 {
-			text += fmt.Sprintf(" (%s a chunk)", significant(float64(e.Syscalls[name])*float64(size)/float64(c.BytesPerTrial), 3))
+	for _, name := range sortedKeys(e.Syscalls) {
+		n := e.Syscalls[name]
+		if e.SyscallsSource == results.FromTracepoints && float64(n) < fewCalls*chunks {
+			others += n
+			continue
+		}
+		text := name + " " + formatCount(n)
+		if size > 0 && chunks > 0 {
+			text += fmt.Sprintf(" (%s a chunk)", significant(float64(n)/chunks, 3))
 			if c.Kind == results.Write {
 				text = strings.Replace(text, "a chunk", "a block", 1)
 			}
 		}
 		parts = append(parts, text)
 	}
+	if others > 0 {
+		parts = append(parts, "others "+formatCount(others))
+	}
 	out := strings.Join(parts, ", ")
 	if e.SyscallsSource != "" {
 		source := "system calls from: " + e.SyscallsSource
+		if why := e.TracepointsUnavailable; why != "" && !strings.HasPrefix(why, "no trial was made") {
+			source += "; the kernel's is unavailable: " + why
+		}
 		if !slices.Contains(t.Notes, source) {
 			t.Notes = append(t.Notes, source)
 		}

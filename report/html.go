@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"io/fs"
 	"strings"
 
 	"copylab/results"
@@ -25,6 +26,9 @@ type page struct {
 	Legend string
 	// Diagrams are the paths, with what was measured at their arrows.
 	Diagrams []htmlDiagram
+	// Flames are flame graphs. Elsewhere tells that there are more as files.
+	Flames    []htmlFlame
+	Elsewhere bool
 }
 
 // htmlFigure is a chart in an HTML page: drawn for wide and for narrow screens, of which the style shows one.
@@ -47,8 +51,8 @@ func figureSpaces(s string) string {
 	return number + "\u2008" + strings.Repeat("\u2007", n-1)
 }
 
-// writeHTML writes report.html: one file that loads nothing and needs no script.
-func writeHTML(w io.Writer, s *results.Summary) error {
+// writeHTML writes report.html: one file that loads nothing and needs no script. run is the run's folder; nil: there are no flame graphs.
+func writeHTML(w io.Writer, s *results.Summary, run fs.FS) error {
 	p := page{document: newDocument(s), Style: template.CSS(htmlStyle)}
 	p.Legend = legendOf(p.Results)
 	for _, f := range figuresOf(s) {
@@ -70,11 +74,16 @@ func writeHTML(w io.Writer, s *results.Summary) error {
 	if p.Diagrams, err = htmlDiagrams(s); err != nil {
 		return err
 	}
+	missing := ""
+	if p.Flames, p.Elsewhere, missing = htmlFlames(s, run); missing != "" {
+		p.Remarks = append(p.Remarks, missing)
+	}
 	t, err := template.New("report").Funcs(template.FuncMap{
 		"class": func(t tone) string {
 			return map[tone]string{betterTone: "better", worseTone: "worse", dimTone: "dim"}[t]
 		},
-		"glue": glue,
+		"glue":            glue,
+		"verdictsHeading": func() string { return verdictsHeading },
 		"aligned": func(t table) [][]cell {
 			rows := alignRows(t)
 			out := make([][]cell, len(rows))

@@ -39,6 +39,7 @@ func writeMarkdown(w io.Writer, s *results.Summary) error {
 		}
 	}
 	m.f("## Evidence\n\nWhat the kernel itself says happened, medians over the counted trials.\n\n")
+	m.list("### "+verdictsHeading, d.Verdicts)
 	for _, t := range d.Evidence {
 		m.table(t)
 	}

@@ -8,8 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"copylab/results"
@@ -19,6 +21,8 @@ import (
 type Options struct {
 	Color bool // ANSI colours; the text says everything without them too
 	Width int  // columns of the terminal; 0 is 100, and less than 40 is 40
+	// Run is the run's folder, for the flame graphs of an HTML page, which are drawn from its profiles; nil: there are none.
+	Run fs.FS
 }
 
 // Formats lists what Write can write, in the order in which help texts show them.
@@ -34,7 +38,7 @@ func Write(w io.Writer, s *results.Summary, format string, o Options) error {
 	case "markdown":
 		err = writeMarkdown(&b, s)
 	case "html":
-		err = writeHTML(&b, s)
+		err = writeHTML(&b, s, o.Run)
 	case "json":
 		err = writeJSON(&b, s)
 	case "csv":
@@ -54,26 +58,26 @@ func Write(w io.Writer, s *results.Summary, format string, o Options) error {
 }
 
 // WriteFolder writes a run's summary.json, summary.csv, report.md, report.html and charts/*.svg and charts/*.png into
-// dir, which must exist. Each file appears whole or not at all. Charts of an earlier report that no longer exist are
-// left alone.
+// dir, the run's folder, which must exist. Each file appears whole or not at all. Charts of an earlier report that no
+// longer exist are left alone.
 func WriteFolder(dir string, s *results.Summary) error {
 	for _, f := range []struct{ name, format string }{
 		{"summary.json", "json"}, {"summary.csv", "csv"}, {"report.md", "markdown"}, {"report.html", "html"},
 	} {
 		var b bytes.Buffer
-		if err := Write(&b, s, f.format, Options{}); err != nil {
+		if err := Write(&b, s, f.format, Options{Run: os.DirFS(dir)}); err != nil {
 			return err
 		}
 		if err := writeFile(filepath.Join(dir, f.name), b.Bytes()); err != nil {
 			return err
 		}
 	}
-	return WriteCharts(filepath.Join(dir, "charts"), s)
+	return WriteCharts(filepath.Join(dir, "charts"), s, os.DirFS(dir))
 }
 
-// WriteCharts writes every chart of the summary into dir, which it makes if need be, as SVG and PNG, and every diagram as SVG. Where there is
-// neither it makes no folder. Each file appears whole or not at all.
-func WriteCharts(dir string, s *results.Summary) error {
+// WriteCharts writes every chart of the summary into dir, which it makes if need be, as SVG and PNG, and as SVG every diagram, and every flame graph
+// whose profile is in run, the run's folder; nil draws none of those. Where there is nothing it makes no folder. Each file appears whole or not at all.
+func WriteCharts(dir string, s *results.Summary, run fs.FS) error {
 	charts, err := Charts(s)
 	if err != nil {
 		return err
@@ -82,7 +86,8 @@ func WriteCharts(dir string, s *results.Summary) error {
 	if err != nil {
 		return err
 	}
-	if charts = append(charts, diagrams...); len(charts) == 0 {
+	flames, _ := FlameGraphs(s, run) // the report says what is missing
+	if charts = slices.Concat(charts, diagrams, flames); len(charts) == 0 {
 		return nil
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -129,10 +134,16 @@ func writeFile(name string, content []byte) (err error) {
 	return nil
 }
 
-// writeJSON writes summary.json: the summary as it is, indented.
+// writeJSON writes summary.json: the summary as it is, with the verdicts of its cases, indented.
 func writeJSON(w io.Writer, s *results.Summary) error {
+	verdicts := Verdicts(s)
+	worded := *s
+	worded.Cases = slices.Clone(s.Cases)
+	for i := range worded.Cases {
+		worded.Cases[i].Verdict = verdicts[worded.Cases[i].ID]
+	}
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
-	return e.Encode(s)
+	return e.Encode(&worded)
 }

@@ -240,6 +240,9 @@ func (f figureMaker) foundInStages(cases []*results.CaseSummary, side string) st
 		return 0
 	})
 	first, last := of[0], of[len(of)-1]
+	if i := slices.IndexFunc(of, func(f found) bool { return f.share == last.share }); i > 0 {
+		last = of[i] // of equals, the one that stands first in the chart
+	}
 	text := fmt.Sprintf("Copies take %s of the %s's CPU time with %s", formatShare(first.share), side, first.label)
 	if len(of) > 1 {
 		text += fmt.Sprintf(", %s with %s", formatShare(last.share), last.label)
@@ -266,13 +269,13 @@ func stageTables(g group) []table {
 	costs.Columns = append(costs.Columns, column{Head: restName, Numeric: true, Spare: 1}, column{Head: "all", Numeric: true})
 	trust := table{Caption: g.Name + ": the evidence passes against the timed trials, CPU time", Columns: []column{
 		{Head: "case"}, {Head: "side"}, {Head: "passes", Numeric: true}, {Head: "stages", Unit: "ns/KiB", Numeric: true}, {Head: "timed", Unit: "ns/KiB", Numeric: true},
-		{Head: "stages", Unit: "/ timed", Numeric: true}, {Head: "passes", Unit: "/ timed", Numeric: true}, {Head: "samples lost", Numeric: true}, {Head: "stacks", Spare: 1},
+		{Head: "stages", Unit: "/ timed", Numeric: true}, {Head: "stages", Unit: "/ same pass", Numeric: true}, {Head: "sampled", Unit: "/ unwatched", Numeric: true}, {Head: "samples lost", Numeric: true}, {Head: "stacks", Spare: 1},
 	}}
 	for _, c := range cases {
 		for _, side := range append(sidesOf(g), "machine") {
 			e := c.Evidence.Sides[side].StageEvidence
 			if side == "machine" {
-				if e = c.Evidence.Machine; len(e.Stages) == 0 { // which a remark says
+				if e = c.Evidence.Machine.StageEvidence; len(e.Stages) == 0 { // which a remark says
 					continue
 				}
 			}
@@ -296,7 +299,7 @@ func stageTables(g group) []table {
 			trust.Rows = append(trust.Rows, []cell{
 				{Text: label(c)}, {Text: side}, {Text: fmt.Sprint(e.Passes)}, valueCell(&trust, e.SumNSPerKiB, ns), valueCell(&trust, e.TimedNSPerKiB, ns),
 				valueCell(&trust, e.SumOverTimed, func(v float64) string { return fmt.Sprintf("%.2f", v) }),
-				valueCell(&trust, e.PassOverTimed, func(v float64) string { return fmt.Sprintf("%.2f", v) }), valueCell(&trust, e.MissedShare, formatShare), {Text: e.Profile},
+				valueCell(&trust, e.SumOverPass, func(v float64) string { return fmt.Sprintf("%.2f", v) }), valueCell(&trust, e.PassOverUnwatched, func(v float64) string { return fmt.Sprintf("%.2f", v) }), valueCell(&trust, e.MissedShare, formatShare), {Text: e.Profile},
 			})
 		}
 	}
@@ -335,7 +338,25 @@ func noStages(s *results.Summary) []string {
 			}
 		}
 	}
-	return out
+	return append(out, partlySeen(s)...)
+}
+
+// partlySeen says of how much of its busy time the samples of all CPUs tell, where that is not nearly all: a CPU that idles in between may lose some.
+func partlySeen(s *results.Summary) []string {
+	low, high := math.Inf(1), math.Inf(-1)
+	for i := range s.Cases {
+		if v, ok := s.Cases[i].Evidence.Machine.SumOverPass.Get(); ok {
+			low, high = min(low, v), max(high, v)
+		}
+	}
+	const nearlyAll, moreThanAll = 0.9, 1.1
+	switch {
+	case low > high, low >= nearlyAll && high <= moreThanAll:
+		return nil
+	case formatShare(low) == formatShare(high):
+		return []string{fmt.Sprintf("The samples of all CPUs add up to %s of the time for which they were busy: take their stages for shares, not for times.", formatShare(low))}
+	}
+	return []string{fmt.Sprintf("The samples of all CPUs add up to %s to %s of the time for which they were busy, by case: take their stages for shares, not for times.", formatShare(low), formatShare(high))}
 }
 
 // hasPasses tells a run with evidence passes, whatever they brought, from one where they are turned off, and from the records of old versions.

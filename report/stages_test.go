@@ -22,7 +22,7 @@ func stageEvidence(file string, of costs) results.StageEvidence {
 	}
 	e := results.StageEvidence{
 		Passes: 3, Profile: file, SumNSPerKiB: measured.Known(sum), TimedNSPerKiB: measured.Known(sum / 1.02), SumOverTimed: measured.Known(1.02),
-		PassOverTimed: measured.Known(1.04), MissedShare: measured.Known(0.0),
+		SumOverPass: measured.Known(0.99), PassOverUnwatched: measured.Known(1.04), MissedShare: measured.Known(0.0),
 	}
 	for _, s := range stages.All() {
 		if ns := of[s]; ns > 0 {
@@ -47,11 +47,11 @@ func stagedSummary(t testing.TB) *results.Summary {
 	}))
 	setStages(rw, "receiver", stageEvidence("profiles/read-write-receiver.pb.gz", costs{stages.CopySocketToReceiver: 150, stages.TCPIP: 60, stages.SoftInterrupts: 20}))
 	setStages(sf, "sender", stageEvidence("profiles/sendfile-sender.pb.gz", costs{stages.PassPages: 30, stages.CacheLookup: 16, stages.TCPIP: 100, stages.SoftInterrupts: 30, stages.MemoryManagement: 12}))
-	rw.Evidence.Machine = stageEvidence("profiles/read-write-machine.pb.gz", costs{stages.CopyCacheToProgram: 122, stages.SoftInterrupts: 300, stages.Program: 44})
+	rw.Evidence.Machine.StageEvidence = stageEvidence("profiles/read-write-machine.pb.gz", costs{stages.CopyCacheToProgram: 122, stages.SoftInterrupts: 300, stages.Program: 44})
 	refused := stageEvidence("", nil)
 	refused.Passes, refused.StagesUnavailable = 0, "made up to be refused"
 	setStages(sf, "receiver", refused)
-	sf.Evidence.Machine, write.Evidence.Machine = refused, refused
+	sf.Evidence.Machine.StageEvidence, write.Evidence.Machine.StageEvidence = refused, refused
 	setStages(write, "writer", stageEvidence("profiles/append-writer.pb.gz", costs{stages.CopyProgramToCache: 200, stages.Filesystem: 220, stages.BlockLayer: 40, stages.IOUring: 12, stages.Encryption: 9, stages.CopyDeferred: 8}))
 	return s
 }
@@ -115,7 +115,7 @@ func TestStageLooksDiffer(t *testing.T) {
 func TestStageTables(t *testing.T) {
 	out := rendered(t, stagedSummary(t), "markdown", Options{})
 	for _, want := range []string{
-		"| read-write | sender | 120 | 118 | – |", "made up to be refused", "| read-write | sender | 3 | 386 | 378 | 1.02 | 1.04 | 0 % | profiles/read-write-sender.pb.gz |",
+		"| read-write | sender | 120 | 118 | – |", "made up to be refused", "| read-write | sender | 3 | 386 | 378 | 1.02 | 0.99 | 1.04 | 0 % | profiles/read-write-sender.pb.gz |",
 		"Stages of the receiver could not be had: made up to be refused.", "What all CPUs did could not be sampled: made up to be refused.",
 		"| read-write | machine | 122 |", "profiles/read-write-machine.pb.gz |",
 	} {
@@ -127,7 +127,7 @@ func TestStageTables(t *testing.T) {
 		t.Error("a run without passes speaks of stages")
 	}
 	csv := rendered(t, stagedSummary(t), "csv", Options{})
-	if !strings.Contains(csv, "evidence.sides.sender.stages.copy page cache to program") {
+	if !strings.Contains(csv, "evidence.sender.stages.copy page cache to program") {
 		t.Error("summary.csv has no stages")
 	}
 }
@@ -189,7 +189,7 @@ func TestRunDiagrams(t *testing.T) {
 		}
 	}
 	dir := filepath.Join(t.TempDir(), "charts")
-	if err := WriteCharts(dir, s); err != nil {
+	if err := WriteCharts(dir, s, nil); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "diagram-read-write-and-sendfile.svg")); err != nil {

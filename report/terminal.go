@@ -55,6 +55,7 @@ func writeTerminal(w io.Writer, s *results.Summary, o Options) error {
 		t.wrap("", "", legend)
 	}
 	t.list("Findings", d.Findings)
+	t.list(verdictsHeading, d.Clearest)
 	t.list("Limited by", d.Limits)
 	t.list("Not measured", d.Missing)
 	t.list("Links", d.Links)

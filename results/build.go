@@ -54,7 +54,8 @@ type caseData struct {
 // point is a counted trial without its histograms and settings, and the metrics that it gave.
 type point struct {
 	Trial
-	values []measured.Float // in the order of caseData.metrics
+	values      []measured.Float        // in the order of caseData.metrics
+	completions map[string]measured.Int // of zero-copy sends, by setting
 }
 
 // NewBuilder starts the summary of a run.
@@ -142,7 +143,7 @@ func (d *caseData) add(t Trial) {
 	d.blocks[t.Block] = true
 	d.addTimeline(&t)
 
-	p := point{Trial: t, values: make([]measured.Float, len(d.metrics))}
+	p := point{Trial: t, values: make([]measured.Float, len(d.metrics)), completions: completionsOf(t)}
 	p.Latency, p.Settings = nil, nil
 	for i, m := range d.metrics {
 		p.values[i] = finite(m.of(t))
@@ -247,6 +248,7 @@ func (b *Builder) Summary(end *End, warnings ...string) *Summary {
 		_, reason := d.status()
 		c.OfMemory = d.ofMemory(s.MemoryCopy, reason)
 		c.Steady = d.steady(b.run.Host, worn)
+		c.Copies = d.copyCosts(b.byID[d.Baseline])
 		c.Warnings = append(c.Warnings, warnings...)
 		s.Cases = append(s.Cases, c)
 	}
@@ -393,6 +395,7 @@ func (d *caseData) summary(machine host.Host) CaseSummary {
 		c.Warnings = append(c.Warnings, d.valueWarnings(c)...)
 		c.Warnings = append(c.Warnings, d.conditionWarnings(machine)...)
 		c.Warnings = append(c.Warnings, d.stageWarnings(c.Evidence)...)
+		c.Warnings = append(c.Warnings, d.syscallWarnings()...)
 	}
 	c.Warnings = append(c.Warnings, limitWarnings...)
 	c.Warnings = append(c.Warnings, d.modelledWarnings()...)

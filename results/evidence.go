@@ -9,7 +9,6 @@ import (
 
 	"copylab/results/host"
 	"copylab/results/measured"
-	"copylab/results/stats"
 )
 
 // evidence gathers what the kernel said of the counted trials.
@@ -31,6 +30,9 @@ func (d *caseData) evidence(l loads, timed map[string]Metric) Evidence {
 		DirtyBytesAfter:         d.medianInt(func(t Trial) measured.Int { return t.MemLast.DirtyBytes }),
 		WritebackBytesBefore:    d.medianInt(func(t Trial) measured.Int { return t.MemFirst.WritebackBytes }),
 		WritebackBytesAfter:     d.medianInt(func(t Trial) measured.Int { return t.MemLast.WritebackBytes }),
+		LinkBytesPerByte:        d.medianFloat(linkBytesPerByte),
+		ZeroCopyCompletions:     d.completions(SettingZeroCopied),
+		CopiedCompletions:       d.completions(SettingCopied),
 		Verified:                d.verified,
 	}
 	if e.Verified == "" {
@@ -48,7 +50,8 @@ func (d *caseData) evidence(l loads, timed map[string]Metric) Evidence {
 		of.StageEvidence = d.stageEvidence(side, timed[timedMetric(side)])
 		e.Sides[side] = of
 	}
-	e.Machine = d.stageEvidence(machine, timed[timedMetric(machine)])
+	e.Machine = MachineEvidence{StageEvidence: d.stageEvidence(machine, timed[timedMetric(machine)])}
+	e.Machine.MemoryReadBytesPerByte, e.Machine.MemoryWriteBytesPerByte = d.memoryTraffic()
 	if len(d.settings) > 0 {
 		e.Settings = map[string]string{}
 		for name, values := range d.settings {
@@ -104,11 +107,11 @@ func (d *caseData) sideEvidence(side string) SideEvidence {
 		return d.medianInt(func(t Trial) measured.Int { return sideTime(t, side, of) })
 	}
 	e := SideEvidence{
-		SyscallsSource:      "unavailable: the path can't count its own system calls",
 		VoluntarySwitches:   median(func(s Side) measured.Int { return s.VoluntarySwitches }),
 		InvoluntarySwitches: median(func(s Side) measured.Int { return s.InvoluntarySwitches }),
 		MinorFaults:         median(func(s Side) measured.Int { return s.MinorFaults }),
 		MajorFaults:         median(func(s Side) measured.Int { return s.MajorFaults }),
+		SwitchesPerChunk:    d.medianFloat(func(t Trial) measured.Float { return switchesPerChunk(t, side) }),
 	}
 	hardware := func(of func(*HardwareCounters) measured.Int) measured.Float {
 		return d.medianFloat(func(t Trial) measured.Float {
@@ -124,30 +127,7 @@ func (d *caseData) sideEvidence(side string) SideEvidence {
 	e.InstructionsPerKiB = hardware(func(h *HardwareCounters) measured.Int { return h.Instructions })
 	e.CacheMissesPerKiB = hardware(func(h *HardwareCounters) measured.Int { return h.CacheMisses })
 	e.TCP = d.tcp(side)
-	names := map[string]bool{}
-	for _, p := range d.points {
-		for name := range p.Sides[side].Syscalls {
-			names[name] = true
-		}
-	}
-	crossings, why := collect(d.points, func(p point) measured.Float { return crossingsPerChunk(p.Trial, side) })
-	if why != "" {
-		e.CrossingsPerChunk = measured.Unavailable[float64]("%s", why)
-	} else {
-		e.CrossingsPerChunk = measured.Known(stats.Median(crossings))
-	}
-	if len(names) == 0 {
-		return e
-	}
-	e.SyscallsSource = "the path's own count"
-	e.Syscalls = map[string]int64{}
-	for name := range names {
-		counts := make([]int64, len(d.points))
-		for i, p := range d.points {
-			counts[i] = p.Sides[side].Syscalls[name]
-		}
-		e.Syscalls[name] = medianOfInts(counts)
-	}
+	d.syscalls(side, &e)
 	return e
 }
 
@@ -203,6 +183,22 @@ func crossingsPerChunk(t Trial, side string) measured.Float {
 		calls += float64(s.Syscalls[name])
 	}
 	return measured.Known(2 * calls / float64(t.Operations))
+}
+
+// switchesPerChunk is how often a side's threads gave up their CPU, or lost it, over the trial's operations. A crossing is no such switch.
+func switchesPerChunk(t Trial, side string) measured.Float {
+	switches := sideTime(t, side, func(s Side) measured.Int {
+		voluntary, ok := s.VoluntarySwitches.Get()
+		if !ok {
+			return s.VoluntarySwitches
+		}
+		involuntary, ok := s.InvoluntarySwitches.Get()
+		if !ok {
+			return s.InvoluntarySwitches
+		}
+		return measured.Known(voluntary + involuntary)
+	})
+	return share(switches, measured.Known(t.Operations))
 }
 
 // settingOf is what a setting was in the trials: each of a few different values, the range of more numbers, or the first of more words.

@@ -201,7 +201,7 @@ func fixtureRecord() (Run, []Trial, End) {
 // mode only, and the machine not at all.
 func passTrial(id string, pass int) Trial {
 	t := streamTrial(id, pass, 440_000_000)
-	t.Phase = PhaseEvidence
+	t.Phase, t.Instrument = PhaseEvidence, InstrumentProfile
 	from, to := t.Sides["sender"], t.Sides["receiver"]
 	rest := int64(pass) * 10_000_000
 	from.Stages = &StageTimes{

@@ -204,6 +204,12 @@ type Trial struct {
 	InMemoryBytes measured.Int `json:"in_memory_bytes"`
 	// Timeline is how a long write went; nil for others.
 	Timeline *Timeline `json:"timeline,omitempty"`
+	// Instrument is what was on; PhaseEvidence only.
+	Instrument Instrument `json:"instrument,omitempty"`
+	// Interface is what the network interface at the sender counted in the timed span; nil for a write and the null path.
+	Interface *host.LinkDelta `json:"interface,omitempty"`
+	// Memory is what the memory controllers counted; PhaseEvidence only.
+	Memory *MemoryTraffic `json:"memory,omitempty"`
 	// Modelled is what mechanical disks would have taken; PhaseEvidence only.
 	Modelled []Modelled `json:"modelled,omitempty"`
 	// MachineStages is what all CPUs did, whoever for; PhaseEvidence only.
@@ -216,6 +222,18 @@ type Trial struct {
 	// Disturbed says what else happened on the machine during the trial; the trial still counts.
 	Disturbed []string `json:"disturbed,omitempty"`
 }
+
+// Instrument is what watches a trial for evidence.
+type Instrument string
+
+// The instruments. Each has trials of its own, since each slows what it watches.
+const (
+	InstrumentNone       Instrument = "none" // the trial next to a sampled one that it is held against
+	InstrumentProfile    Instrument = "cpu profile"
+	InstrumentCPUs       Instrument = "profile of all cpus"
+	InstrumentSyscalls   Instrument = "syscall tracepoints"
+	InstrumentBlockTrace Instrument = "block trace" // where it can't be had, only what was issued is known
+)
 
 // Side is what one measured process used during the timed span.
 type Side struct {
@@ -232,7 +250,8 @@ type Side struct {
 	// TCP is what the kernel said of this side's connections at the end of the span; nil for a side that has none.
 	TCP      *TCPInfo          `json:"tcp,omitempty"`
 	Hardware *HardwareCounters `json:"hardware,omitempty"`
-	Stages   *StageTimes       `json:"stages,omitempty"` // PhaseEvidence only
+	Stages   *StageTimes       `json:"stages,omitempty"`          // PhaseEvidence only
+	Traced   *SyscallCounts    `json:"traced_syscalls,omitempty"` // InstrumentSyscalls only, or why there are none
 }
 
 // HardwareCounters are a side's threads' own, in user and kernel mode, from perf_event_open(2).

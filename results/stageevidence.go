@@ -20,12 +20,21 @@ type StageEvidence struct {
 	// KernelUnavailable says why the stages are only those of the program in user mode; empty where they are all.
 	KernelUnavailable string `json:"kernel_stages_unavailable,omitempty"`
 	Passes            int    `json:"passes"`
-	// SumNSPerKiB is all stages together, and TimedNSPerKiB what the timed trials took; medians. SumOverTimed is the one over the other.
-	SumNSPerKiB   measured.Float `json:"stages_sum_ns_per_kib"`
-	TimedNSPerKiB measured.Float `json:"timed_cpu_ns_per_kib"`
-	SumOverTimed  measured.Float `json:"stages_sum_over_timed"`
-	// PassOverTimed is the CPU time that the passes took, counted as that of the timed trials and with their sampling, over theirs: what the evidence costs.
-	PassOverTimed measured.Float `json:"pass_cpu_over_timed"`
+	// SumNSPerKiB is all stages together, and PassNSPerKiB the CPU time that the kernel counted in the same passes, as in the timed trials;
+	// medians. SumOverPass is the one over the other, within a pass: whether the samples show all of the time.
+	SumNSPerKiB  measured.Float `json:"stages_sum_ns_per_kib"`
+	PassNSPerKiB measured.Float `json:"pass_cpu_ns_per_kib"`
+	SumOverPass  measured.Float `json:"stages_sum_over_pass_cpu"`
+	// StolenShare of the machine's CPU time in the passes was taken by the hypervisor, median. The samples show it where it was taken, as if the code there
+	// had run for so long; the kernel's CPU time has none of it.
+	StolenShare measured.Float `json:"stolen_share"`
+	// PassOverUnwatched is the passes' CPU time over that of the trials next to them that nobody watched: what being sampled costs.
+	PassOverUnwatched measured.Float `json:"pass_cpu_over_unwatched"`
+	// TimedNSPerKiB is the CPU time of the timed trials, median, and SumOverTimed all stages together over it. UnwatchedOverTimed is how the
+	// machine had changed meanwhile.
+	TimedNSPerKiB      measured.Float `json:"timed_cpu_ns_per_kib"`
+	SumOverTimed       measured.Float `json:"stages_sum_over_timed"`
+	UnwatchedOverTimed measured.Float `json:"unwatched_cpu_over_timed"`
 	// MissedShare of the samples were due and are not among the stages.
 	MissedShare measured.Float `json:"missed_share"`
 	// Other are the functions in which most of stage "other" was spent.
@@ -62,7 +71,8 @@ func noPasses() StageEvidence {
 	const why = "no pass for evidence was made"
 	none := measured.Unavailable[float64](why)
 	return StageEvidence{
-		Stages: []StageCost{}, StagesUnavailable: why, SumNSPerKiB: none, TimedNSPerKiB: none, SumOverTimed: none, PassOverTimed: none, MissedShare: none,
+		Stages: []StageCost{}, StagesUnavailable: why, SumNSPerKiB: none, PassNSPerKiB: none, SumOverPass: none, StolenShare: none, PassOverUnwatched: none,
+		TimedNSPerKiB: none, SumOverTimed: none, UnwatchedOverTimed: none, MissedShare: none,
 	}
 }
 
@@ -77,15 +87,22 @@ func (d *caseData) stageEvidence(side string, timed Metric) StageEvidence {
 	e := noPasses()
 	e.TimedNSPerKiB = medianOf(timed)
 	var passes []Trial
+	unwatched := map[int]measured.Float{} // by pass
 	for _, t := range d.passes {
 		s := of(t)
 		switch {
+		case t.Instrument == InstrumentNone:
+			unwatched[t.Block] = perKiB(used(t), t.Bytes)
 		case s == nil || t.Bytes <= 0:
 			continue
 		case s.ClockNS.Why() != "":
 			e.StagesUnavailable = s.ClockNS.Why()
 		case s.Samples == 0:
-			e.StagesUnavailable = "no sample was taken in " + fmt.Sprint(t.Bytes) + " bytes: more of them would take longer"
+			e.KernelUnavailable = cmp.Or(e.KernelUnavailable, s.KernelNS.Why())
+			e.StagesUnavailable = "no sample was taken in " + fmt.Sprint(t.Bytes) + " bytes: a longer trial has more (measure.time)"
+			if e.KernelUnavailable != "" {
+				e.StagesUnavailable = "no sample was in user mode; in kernel mode: " + e.KernelUnavailable
+			}
 		default:
 			passes = append(passes, t)
 			e.KernelUnavailable = cmp.Or(e.KernelUnavailable, s.KernelNS.Why())
@@ -96,7 +113,7 @@ func (d *caseData) stageEvidence(side string, timed Metric) StageEvidence {
 		return e
 	}
 	e.StagesUnavailable = ""
-	var sums, pass []float64
+	var sums, pass, ofPass, cost, before, stolen []float64
 	byStage, shares := map[stages.Stage][]float64{}, map[stages.Stage][]float64{}
 	other := map[string]float64{}
 	var missed, samples int64
@@ -120,8 +137,19 @@ func (d *caseData) stageEvidence(side string, timed Metric) StageEvidence {
 			other[f.Function] += float64(f.NS) / kib / float64(len(passes))
 		}
 		missed, samples = missed+s.Missed, samples+s.Samples
-		if ns, ok := used(t).Get(); ok {
-			pass = append(pass, float64(ns)/kib)
+		ns, ok := used(t).Get()
+		if !ok || ns <= 0 {
+			continue
+		}
+		pass = append(pass, float64(ns)/kib)
+		if part, ok := share(t.Machine.StealNS, t.Machine.TotalNS).Get(); ok {
+			stolen = append(stolen, part)
+		}
+		ofPass = append(ofPass, sum*kib/float64(ns))
+		if alone, ok := unwatched[t.Block]; ok {
+			if alone, ok := alone.Get(); ok && alone > 0 {
+				before, cost = append(before, alone), append(cost, float64(ns)/kib/alone)
+			}
 		}
 	}
 	for _, stage := range stages.All() {
@@ -135,13 +163,20 @@ func (d *caseData) stageEvidence(side string, timed Metric) StageEvidence {
 	slices.SortStableFunc(e.Other, func(a, b FunctionCost) int { return cmp.Compare(b.NSPerKiB, a.NSPerKiB) })
 	e.Other = e.Other[:min(len(e.Other), mostOther)]
 	e.MissedShare = measured.Known(float64(missed) / float64(max(1, missed+samples)))
-	e.PassOverTimed = overTimed(pass, e.TimedNSPerKiB)
+	e.StolenShare = medianOr(stolen, "the passes recorded no time that a hypervisor took")
+	e.PassNSPerKiB = medianOr(pass, "the passes took no CPU time that the kernel's clock shows")
+	e.PassOverUnwatched = medianOr(cost, noNeighbour)
+	e.UnwatchedOverTimed = measured.Unavailable[float64](noNeighbour)
+	if len(before) > 0 {
+		e.UnwatchedOverTimed = overTimed(before, e.TimedNSPerKiB)
+	}
 	if e.KernelUnavailable != "" {
 		e.SumNSPerKiB = measured.Unavailable[float64]("%s", e.KernelUnavailable)
-		e.SumOverTimed = e.SumNSPerKiB
+		e.SumOverTimed, e.SumOverPass = e.SumNSPerKiB, e.SumNSPerKiB
 		return e
 	}
 	e.SumNSPerKiB = measured.Known(stats.Median(sums))
+	e.SumOverPass = medianOr(ofPass, "the passes took no CPU time that the kernel's clock shows")
 	e.SumOverTimed = overTimed(sums, e.TimedNSPerKiB)
 	return e
 }
@@ -158,6 +193,17 @@ func stageCost(stage stages.Stage, values, shares []float64, kernelUnavailable s
 		c.Share = measured.Unavailable[float64]("%s", kernelUnavailable)
 	}
 	return c
+}
+
+// noNeighbour says that a pass has nothing next to it to be held against.
+const noNeighbour = "no unwatched trial was made next to a pass"
+
+// medianOr is the median of values, or why there is none.
+func medianOr(values []float64, why string) measured.Float {
+	if len(values) == 0 {
+		return measured.Unavailable[float64]("%s", why)
+	}
+	return measured.Known(stats.Median(values))
 }
 
 // medianOf is a metric's median, or why it has none.
@@ -203,7 +249,10 @@ func (d *caseData) stageWarnings(e Evidence) []string {
 		if ratio, ok := s.SumOverTimed.Get(); ok && (ratio < 1-reconciledWithin || ratio > 1+reconciledWithin) {
 			sum, _ := s.SumNSPerKiB.Get()
 			timed, _ := s.TimedNSPerKiB.Get()
-			out = append(out, fmt.Sprintf("the stages of the %s's CPU time add up to %.3g ns/KiB in the passes for evidence, %.2f times the %.3g of the timed trials: the machine, or being sampled, made them something else", side, sum, ratio, timed))
+			out = append(out, fmt.Sprintf("the stages of the %s's CPU time add up to %.3g ns/KiB in the passes for evidence, %.2f times the %.3g of the timed trials%s", side, sum, ratio, timed, s.whyOff()))
+		}
+		if ratio, ok := s.SumOverPass.Get(); ok && (ratio < 1-reconciledWithin || ratio > 1+reconciledWithin) {
+			out = append(out, fmt.Sprintf("the stages of the %s's CPU time add up to %.2f times what the kernel counted in the same passes%s", side, ratio, s.whyOffPass()))
 		}
 		if missed, ok := s.MissedShare.Get(); ok && missed > mostMissed {
 			out = append(out, fmt.Sprintf("%.2g of the samples of the %s were lost: its stages are of the others", missed, side))
@@ -215,6 +264,31 @@ func (d *caseData) stageWarnings(e Evidence) []string {
 		}
 	}
 	return out
+}
+
+// whyOff says what makes the passes differ from the timed trials, as far as the trials next to them tell.
+func (e StageEvidence) whyOff() string {
+	drift, ok1 := e.UnwatchedOverTimed.Get()
+	cost, ok2 := e.PassOverUnwatched.Get()
+	if !ok1 || !ok2 {
+		return ": the machine, or being sampled, made them something else"
+	}
+	return fmt.Sprintf(": trials next to the passes that nobody watched took %.2f times as well, and being sampled made %.2f times of that", drift, cost)
+}
+
+// stolenMuch is the share of the machine's CPU time that, taken by a hypervisor, explains samples beyond a side's own time.
+const stolenMuch = 0.03
+
+// whyOffPass says why the samples differ from the CPU time of their own passes, where that is known.
+func (e StageEvidence) whyOffPass() string {
+	ratio, _ := e.SumOverPass.Get()
+	if stolen, ok := e.StolenShare.Get(); ok && ratio > 1 && stolen > stolenMuch {
+		return fmt.Sprintf(": the hypervisor took %.2g of the machine's time meanwhile, which samples can't tell from the program's", stolen)
+	}
+	if ratio < 1 {
+		return ": where a thread waits often, taking the sampler off and putting it back is in the one and not in the other"
+	}
+	return ": the samples don't show where it went"
 }
 
 func functionNames(list []FunctionCost) string {

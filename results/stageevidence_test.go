@@ -23,7 +23,13 @@ func passedForTest(passes ...Trial) CaseSummary {
 }
 
 func TestStageEvidence(t *testing.T) {
-	c := passedForTest(passTrial(caseRW, 1), passTrial(caseRW, 2), passTrial(caseRW, 3))
+	var trials []Trial
+	for pass, ns := range []int64{400_000_000, 360_000_000, 500_000_000} {
+		alone := streamTrial(caseRW, pass+1, ns) // whose sender takes half of it
+		alone.Phase, alone.Instrument = PhaseEvidence, InstrumentNone
+		trials = append(trials, alone, passTrial(caseRW, pass+1))
+	}
+	c := passedForTest(trials...)
 	const kib = 64 << 10
 	from := c.Evidence.Sides[sender]
 	var names []string
@@ -43,7 +49,10 @@ func TestStageEvidence(t *testing.T) {
 	wantNear(t, "sum", from.SumNSPerKiB, 210e6/kib)
 	wantNear(t, "timed", from.TimedNSPerKiB, 200e6/kib)
 	wantNear(t, "sum over timed", from.SumOverTimed, 1.05)
-	wantNear(t, "pass over timed", from.PassOverTimed, 1.1)
+	wantNear(t, "sum over pass", from.SumOverPass, 210.0/220)
+	wantNear(t, "pass", from.PassNSPerKiB, 220e6/kib)
+	wantNear(t, "pass over unwatched", from.PassOverUnwatched, 220.0/200)
+	wantNear(t, "unwatched over timed", from.UnwatchedOverTimed, 1)
 	wantNear(t, "missed", from.MissedShare, 0)
 	if from.Passes != 3 || from.Profile != "profiles/read-write-sender.pb.gz" || len(from.Other) != 1 || from.Other[0].NSPerKiB != 20e6/kib || from.StagesUnavailable != "" {
 		t.Errorf("%+v", from.StageEvidence)
@@ -81,7 +90,7 @@ func TestStageEvidenceOfFewPasses(t *testing.T) {
 	if s.NSPerKiB == 0 || !strings.Contains(s.Low.Why(), "one pass") || !strings.Contains(s.High.Why(), "one pass") {
 		t.Errorf("%+v", s)
 	}
-	if text := strings.Join(one.Warnings, "\n"); !strings.Contains(text, "the stages of the sender's CPU time add up to 3.97e+03 ns/KiB in the passes for evidence, 1.30 times the 3.05e+03 of the timed trials") {
+	if text := strings.Join(one.Warnings, "\n"); !strings.Contains(text, "the stages of the sender's CPU time add up to 3.97e+03 ns/KiB in the passes for evidence, 1.30 times the 3.05e+03 of the timed trials: the machine, or being sampled, made them") {
 		t.Errorf("warnings\n%s", text)
 	}
 	failed := passTrial(caseRW, 1)

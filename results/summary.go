@@ -94,6 +94,12 @@ type CaseSummary struct {
 	OfMemory *OfMemory `json:"of_memory_copy,omitempty"`
 	Steady   *Steady   `json:"steady_state,omitempty"`
 
+	// Copies is what a side's copies take of its CPU time, by side; empty where nothing was sampled.
+	Copies map[string]CopyCost `json:"copies,omitempty"`
+	// Verdict says in a sentence what limited the case, and what its copies take or save, by the evidence. It is report.Verdicts that words it: a summary that
+	// was not yet written as JSON has none.
+	Verdict string `json:"verdict,omitempty"`
+
 	// Histograms are the merged distributions behind LatencyNS, for charts.
 	Histograms map[string]Histogram `json:"-"`
 }
@@ -167,16 +173,22 @@ type Latency struct {
 	Count int64        `json:"count"`
 }
 
-// Evidence is what the kernel itself said of a case's counted trials.
+// Evidence is what the kernel itself said of a case's counted trials. Its JSON is of MarshalJSON.
 type Evidence struct {
-	Sides map[string]SideEvidence `json:"sides"` // sender and receiver, or writer
-	// Machine is what all CPUs did, whoever for.
-	Machine StageEvidence `json:"machine"`
+	// Sides are sender and receiver, or writer. In JSON each stands by its name.
+	Sides map[string]SideEvidence `json:"-"`
+	// Machine is what all CPUs and the memory did, whoever for.
+	Machine MachineEvidence `json:"machine"`
 	// BusyShare is how much of the timed span each CPU-bound thing was busy: 0 to 1, medians.
 	BusyShare map[string]measured.Float `json:"busy_share"` // sender, receiver, writer, machine, disk, link
 	// Device bytes per payload byte, medians, during the timed span.
 	DeviceReadBytesPerByte  measured.Float `json:"device_read_bytes_per_byte"`
 	DeviceWriteBytesPerByte measured.Float `json:"device_write_bytes_per_byte"`
+	// LinkBytesPerByte is what the sender's network interface counted as sent, by whomever, over the payload, median.
+	LinkBytesPerByte measured.Float `json:"link_bytes_per_byte"`
+	// ZeroCopyCompletions and CopiedCompletions are what the kernel said of sends without copying, per trial, medians: not copied, and copied after all.
+	ZeroCopyCompletions measured.Int `json:"zero_copy_completions"`
+	CopiedCompletions   measured.Int `json:"copied_completions"`
 	// DeviceQueueLength is how many requests the disk had under way on average during the timed span, median; flushes by themselves don't count.
 	DeviceQueueLength measured.Float `json:"device_queue_length"`
 	// FlushNS is how long a flush of the disk's cache took, mean over all counted trials of a write.
@@ -195,13 +207,21 @@ type Evidence struct {
 
 // SideEvidence is what one process did, per trial (medians), and what its CPU time was spent on.
 type SideEvidence struct {
-	Syscalls            map[string]int64 `json:"syscalls,omitempty"`
-	SyscallsSource      string           `json:"syscalls_source"`
-	CrossingsPerChunk   measured.Float   `json:"crossings_per_chunk"` // two a syscall
-	VoluntarySwitches   measured.Int     `json:"voluntary_switches"`
-	InvoluntarySwitches measured.Int     `json:"involuntary_switches"`
-	MinorFaults         measured.Int     `json:"minor_faults"`
-	MajorFaults         measured.Int     `json:"major_faults"`
+	Syscalls       map[string]int64 `json:"syscalls,omitempty"` // by name, in a trial
+	SyscallsSource string           `json:"syscalls_source"`    // FromTracepoints, FromPath, or "unavailable: why"
+	// OtherSyscalls are those that the kernel counted and that have no name in Syscalls.
+	OtherSyscalls measured.Int `json:"other_syscalls"`
+	// SyscallsBytes is the payload of the trial that Syscalls are of.
+	SyscallsBytes int64 `json:"syscalls_bytes,omitempty"`
+	// TracepointsUnavailable says why the kernel did not count, and what would allow it; empty where it did.
+	TracepointsUnavailable string         `json:"syscall_tracepoints_unavailable,omitempty"`
+	CrossingsPerChunk      measured.Float `json:"crossings_per_chunk"` // two a syscall
+	// SwitchesPerChunk are context switches, which are something else: another thread gets the CPU.
+	SwitchesPerChunk    measured.Float `json:"context_switches_per_chunk"`
+	VoluntarySwitches   measured.Int   `json:"voluntary_switches"`
+	InvoluntarySwitches measured.Int   `json:"involuntary_switches"`
+	MinorFaults         measured.Int   `json:"minor_faults"`
+	MajorFaults         measured.Int   `json:"major_faults"`
 	// Of the hardware's counters, per KiB of payload.
 	CyclesPerKiB       measured.Float `json:"cycles_per_kib"`
 	InstructionsPerKiB measured.Float `json:"instructions_per_kib"`
@@ -209,6 +229,14 @@ type SideEvidence struct {
 	// TCP is what the kernel said of the side's connections; a side without any has none.
 	TCP *TCPInfo `json:"tcp,omitempty"`
 	StageEvidence
+}
+
+// MachineEvidence is what the whole machine did, whoever for: in the passes for evidence, since it takes rights that not everybody has.
+type MachineEvidence struct {
+	StageEvidence
+	// Of the memory controllers' own counters, over the payload, medians over the passes.
+	MemoryReadBytesPerByte  measured.Float `json:"memory_read_bytes_per_byte"`
+	MemoryWriteBytesPerByte measured.Float `json:"memory_write_bytes_per_byte"`
 }
 
 // Verdict is what a comparison lets us say.

@@ -101,25 +101,25 @@ func TestSummaryKeys(t *testing.T) {
 
 	cases := list("cases", s["cases"])
 	caseKeys := []string{"id", "kind", "label", "part", "params", "status", "trials", "bytes_per_trial", "metrics", "latency_ns", "evidence", "bottleneck", "warnings"}
-	transfer := keys("cases[0]", cases[0], slices.Clone(caseKeys)...)
+	transfer := keys("cases[0]", cases[0], append(slices.Clone(caseKeys), "copies")...)
 	keys("transfer params", transfer["params"], "path", "chunk_bytes", "file_bytes", "cache", "link", "receiver", "streams", "workload")
 	metrics := keys("transfer metrics", transfer["metrics"], MetricThroughput, MetricSenderCPU, MetricSenderUser, MetricSenderSystem,
 		MetricReceiverCPU, MetricReceiverUser, MetricReceiverSystem, MetricMachineCPU)
 	keys("metric", metrics["throughput_bytes_per_second"], "median", "low", "high", "confidence", "values")
 	latency := keys("transfer latency", transfer["latency_ns"], "op")
 	keys("percentiles", latency["op"], "p50", "p90", "p99", "p99_9", "p99_99", "max", "count")
-	evidence := keys("evidence", transfer["evidence"], "sides", "busy_share", "device_read_bytes_per_byte", "device_write_bytes_per_byte", "device_queue_length", "flush_ns", "machine",
+	evidence := keys("evidence", transfer["evidence"], "sender", "receiver", "link_bytes_per_byte", "zero_copy_completions", "copied_completions", "busy_share", "device_read_bytes_per_byte", "device_write_bytes_per_byte", "device_queue_length", "flush_ns", "machine",
 		"resident_share_before", "resident_share_after", "dirty_bytes_before", "dirty_bytes_after", "writeback_bytes_before", "writeback_bytes_after", "verified")
 	keys("busy shares", evidence["busy_share"], "sender", "receiver", "machine", "disk", "link")
-	sides := keys("sides", evidence["sides"], "sender", "receiver")
-	from := keys("sender", sides["sender"], "syscalls", "syscalls_source", "crossings_per_chunk", "voluntary_switches", "involuntary_switches", "minor_faults", "major_faults",
+	from := keys("sender", evidence["sender"], "syscalls", "syscalls_source", "syscalls_bytes", "other_syscalls", "syscall_tracepoints_unavailable", "crossings_per_chunk",
+		"context_switches_per_chunk", "voluntary_switches", "involuntary_switches", "minor_faults", "major_faults",
 		"cycles_per_kib", "instructions_per_kib", "cache_misses_per_kib", "tcp",
-		"stages", "passes", "stages_sum_ns_per_kib", "timed_cpu_ns_per_kib", "stages_sum_over_timed", "pass_cpu_over_timed", "missed_share", "profile", "other_functions")
+		"stages", "passes", "stages_sum_ns_per_kib", "timed_cpu_ns_per_kib", "unwatched_cpu_over_timed", "stages_sum_over_pass_cpu", "stolen_share", "stages_sum_over_timed", "pass_cpu_ns_per_kib", "pass_cpu_over_unwatched", "missed_share", "profile", "other_functions")
 	stage := from["stages"].([]any)
 	keys("stage", stage[0], "stage", "ns_per_kib", "low", "high", "share")
 	keys("function", from["other_functions"].([]any)[0], "function", "ns_per_kib")
-	keys("machine", evidence["machine"], "stages", "stages_unavailable", "passes", "stages_sum_ns_per_kib", "timed_cpu_ns_per_kib", "stages_sum_over_timed",
-		"pass_cpu_over_timed", "missed_share")
+	keys("machine", evidence["machine"], "memory_read_bytes_per_byte", "memory_write_bytes_per_byte", "stages", "stages_unavailable", "passes", "stages_sum_ns_per_kib", "timed_cpu_ns_per_kib", "unwatched_cpu_over_timed", "stages_sum_over_pass_cpu", "stolen_share", "stages_sum_over_timed",
+		"pass_cpu_ns_per_kib", "pass_cpu_over_unwatched", "missed_share")
 	keys("tcp", from["tcp"], "connections", "retransmits", "rtt_ns", "min_rtt_ns", "delivery_bytes_per_second", "segment_bytes", "header_bytes",
 		"congestion_window_segments", "busy_ns", "receive_window_limited_ns", "send_buffer_limited_ns", "congestion_control")
 

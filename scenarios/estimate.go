@@ -30,9 +30,12 @@ func (s *Scenario) WriteEstimate() int64 {
 			continue
 		}
 		trial := amount(c, 0, s.Measure.Time)
-		trials := int64(s.Measure.MinBlocks + evidencePasses(c, s.Measure))
+		trials := int64(s.Measure.MinBlocks + evidencePasses(c, s.Measure)*len(sampledPass(c)))
 		if len(s.Modelled) > 0 {
 			trials++ // for the block trace, as long as a counted one
+		}
+		if p.Amount != AmountFile && s.Measure.Evidence > 0 {
+			trials += 2 // in which all CPUs are sampled, and the kernel counts system calls, where that is allowed
 		}
 		sum += (trials*trial + warmUpAmount(c, trial)) * p.BlockBytes
 	}

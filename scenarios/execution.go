@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"copylab/internal/kernel"
 	"copylab/results"
 	"copylab/results/host"
 	"copylab/results/measured"
@@ -130,6 +131,7 @@ func (e *Execution) Run(ctx context.Context, record *results.Writer, started tim
 	runner := &Runner{
 		Executor: processes, Record: record, Progress: e.Progress, Now: time.Now,
 		Measure: e.Scenario.Measure, Seed: e.Seed, Precision: e.Scenario.Measure.Precision, Reference: e.Scenario.LoadReference, Modelled: e.Scenario.Modelled,
+		Syscalls: processes.SyscallCounts().State == kernel.StateAvailable, CPUs: kernel.ProbeSampling().CPU.State == kernel.StateAvailable,
 	}
 	if run.Precondition != nil { // the budget is for measuring
 		began = began.Add(time.Duration(run.Precondition.DurationNS))

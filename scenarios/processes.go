@@ -314,7 +314,7 @@ func (p *Processes) transfer(ctx context.Context, w Work) (results.Trial, error)
 		Path: params.Path, Source: params.Source, File: p.Scratch.File(fileName(w.Case)), FileBytes: params.FileBytes, ChunkBytes: int(params.ChunkBytes),
 		Bytes: w.Amount, Streams: params.Streams, Fetch: params.Workload == "fetch", Cache: worker.Cache(params.Cache),
 		CPU: p.SenderCPU, Device: p.Disk.Device, ToolCost: w.Phase == results.PhaseTool, Socket: socketOf(params),
-		Profile: w.Profile,
+		Profile: w.Instrument == results.InstrumentProfile, AllCPUs: w.AllCPUs, Syscalls: w.Instrument == results.InstrumentSyscalls, Memory: countsMemory(w),
 	}
 	var at worker.Placement
 	var receive *worker.Receive
@@ -327,7 +327,7 @@ func (p *Processes) transfer(ctx context.Context, w Work) (results.Trial, error)
 		}
 	default:
 		job := p.receive(w.Case, w.Amount)
-		job.Rate, job.Profile = w.Rate, w.Profile
+		job.Rate, job.Profile, job.Syscalls = w.Rate, w.Instrument == results.InstrumentProfile, w.Instrument == results.InstrumentSyscalls
 		receive = &job
 		if w.Phase == results.PhaseVerify {
 			receive.Receiver, send.Cache = "checksum", worker.CacheAsIs
@@ -344,7 +344,7 @@ func (p *Processes) transfer(ctx context.Context, w Work) (results.Trial, error)
 		return results.Trial{}, err
 	}
 	t := p.transferTrial(w, pair)
-	if w.Profile {
+	if w.Instrument == results.InstrumentProfile || w.AllCPUs {
 		sampled := map[string]*profile.Profile{"sender": pair.Sender.Profile, "machine": pair.Sender.MachineProfile}
 		if pair.Receiver != nil {
 			sampled["receiver"] = pair.Receiver.Profile
@@ -407,11 +407,14 @@ func (p *Processes) transferTrial(w Work, pair worker.Pair) results.Trial {
 		Sides:            map[string]results.Side{"sender": s.Side}, Latency: s.Latency,
 		Machine: s.Machine, Device: s.Device, Settled: noReadings("a transfer writes nothing"), Before: s.Before, After: s.After,
 		MemFirst: s.DirtyFirst, MemLast: s.DirtyLast, InMemoryBytes: measured.Unavailable[int64]("a transfer"), Settings: s.Settings,
-		MachineStages: s.MachineStages,
+		MachineStages: s.MachineStages, Interface: s.Interface, Memory: s.Memory,
 	}
 	if r := pair.Receiver; r != nil {
-		if w.Profile && r.Side.Stages == nil {
+		if w.Instrument == results.InstrumentProfile && r.Side.Stages == nil {
 			r.Side.Stages = results.NotSampled("the receiver is on another host, which is not sampled")
+		}
+		if w.Instrument == results.InstrumentSyscalls && r.Side.Traced == nil {
+			r.Side.Traced = results.NotCounted("the receiver is on another host, where system calls are not counted")
 		}
 		t.Sides["receiver"] = r.Side
 		t.Checksum = strings.Join(r.Sums, " ")
@@ -433,7 +436,33 @@ func (p *Processes) transferTrial(w Work, pair worker.Pair) results.Trial {
 		t.Machine.BusyNS = measured.Unavailable[int64]("the open loop's receiver spins on the clock until the next request is due")
 	}
 	t.Disturbed = disturbances(t)
+	p.whyNotTraced(w, &t)
 	return p.nameDevice(t)
+}
+
+// countsMemory tells whether a trial counts what the memory controllers move: those for evidence do whose stages, or whose lack of them, come from this.
+func countsMemory(w Work) bool {
+	return w.Instrument == results.InstrumentProfile || w.Instrument == results.InstrumentNone
+}
+
+// whyNotTraced says in a sampled trial why there is none in which the kernel counts system calls: see Runner.Syscalls.
+func (p *Processes) whyNotTraced(w Work, t *results.Trial) {
+	if w.Instrument != results.InstrumentProfile {
+		return
+	}
+	s := p.SyscallCounts()
+	if s.State == kernel.StateAvailable {
+		return
+	}
+	for name, side := range t.Sides {
+		side.Traced = results.NotCounted("%s", s.Reason)
+		t.Sides[name] = side
+	}
+}
+
+// SyscallCounts tells whether the kernel can count the workers' system calls, and if not, what would allow it.
+func (p *Processes) SyscallCounts() kernel.Status {
+	return p.probe("system calls", kernel.ProbeSyscallCounts)
 }
 
 // keepProfiles gives the profiles of a trial to whoever keeps them.
@@ -561,7 +590,7 @@ func (p *Processes) write(ctx context.Context, w Work) (results.Trial, error) {
 		MemoryCopy: p.MemoryCopy && w.Phase == results.PhaseTool, CacheBytes: p.CacheBytes,
 		// The warm-up has one too, so that it is like the trials that count.
 		Timeline: p.Timeline != nil && (w.Phase == results.PhaseWarmup || w.Phase == results.PhaseCounted) && p.Timeline(w.Case), TimelineCPU: p.ReceiverCPU,
-		Modelled: modelledDisks(w.Modelled), Profile: w.Profile,
+		Modelled: modelledDisks(w.Modelled), Profile: w.Instrument == results.InstrumentProfile, AllCPUs: w.AllCPUs, Syscalls: w.Instrument == results.InstrumentSyscalls, Memory: countsMemory(w),
 	})
 	if err != nil {
 		if len(p.Launcher.Stuck()) > 0 {
@@ -576,9 +605,10 @@ func (p *Processes) write(ctx context.Context, w Work) (results.Trial, error) {
 		Sides: map[string]results.Side{"writer": r.Side}, Latency: r.Latency,
 		Machine: r.Machine, Device: r.Device, Settled: r.Settled, Before: r.Before, After: r.After,
 		MemFirst: r.DirtyFirst, MemLast: r.DirtyLast, InMemoryBytes: r.InMemoryBytes, Timeline: r.Timeline, Modelled: r.Modelled, Checksum: r.Checksum, Settings: r.Settings,
-		MachineStages: r.MachineStages,
+		MachineStages: r.MachineStages, Memory: r.Memory,
 	}
-	if w.Profile {
+	p.whyNotTraced(w, &t)
+	if w.Instrument == results.InstrumentProfile || w.AllCPUs {
 		if err := p.keepProfiles(w.Case, &t, map[string]*profile.Profile{"writer": r.Profile, "machine": r.MachineProfile}); err != nil {
 			return t, err
 		}

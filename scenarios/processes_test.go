@@ -104,6 +104,7 @@ func wantKnown[N measured.Number](t *testing.T, what string, v measured.Value[N]
 
 // Every path delivers the file, in every workload, and a trial tells how much it moved and in which state the file was.
 func TestTransferTrials(t *testing.T) {
+	t.Parallel()
 	p := realProcesses(t)
 	p.mustPrepare(t, transferOf("read-write", nil))
 	content, err := os.ReadFile(p.Scratch.File(fileName(transferOf("read-write", nil))))
@@ -242,6 +243,7 @@ func TestColdTransfer(t *testing.T) {
 // Every write method, pattern and policy writes what it was told, is durable only where it was made so, and leaves no file
 // that lives for one trial.
 func TestWriteTrials(t *testing.T) {
+	t.Parallel() // it waits for the disk
 	p := realProcesses(t)
 	testenv.Require(t, testenv.Disk, !p.Disk.InMemory, "the temporary folder is on a %s", p.Disk.Filesystem)
 	fresh := func() []string {
@@ -315,6 +317,7 @@ func TestWriteTrials(t *testing.T) {
 
 // Every pattern can be verified and measured by one writer and by several, and leaves nothing behind; so can every policy, and an open loop.
 func TestWriteOptions(t *testing.T) {
+	t.Parallel() // it waits for the disk
 	p := realProcesses(t)
 	testenv.Require(t, testenv.Disk, !p.Disk.InMemory, "the temporary folder is on a %s", p.Disk.Filesystem)
 	var cases []results.Case

@@ -76,7 +76,7 @@ func TestProfiledTrial(t *testing.T) {
 	p.mustPrepare(t, c)
 	dir := filepath.Join(t.TempDir(), results.ProfileFolder)
 	p.KeepProfile = newProfileFolder(dir, []results.Case{c}).keep
-	trial := p.mustExecute(t, Work{Case: c, Phase: results.PhaseEvidence, Block: 1, Amount: 64 * oddFile, Profile: true})
+	trial := p.mustExecute(t, Work{Case: c, Phase: results.PhaseEvidence, Block: 1, Amount: 64 * oddFile, Instrument: results.InstrumentProfile, AllCPUs: true})
 	for side, of := range trial.Sides {
 		if of.Stages == nil {
 			t.Errorf("%s: no word on stages", side)

@@ -26,8 +26,10 @@ type Work struct {
 	Seed uint64
 	// Modelled are the mechanical disks on which a write is modelled too; only in the evidence phase.
 	Modelled []ModelledDisk
-	// Profile samples what the sides and the CPUs do; only in the evidence phase.
-	Profile bool
+	// Instrument watches the trial; only in the evidence phase.
+	Instrument results.Instrument
+	// AllCPUs has a trial whose sides are sampled sample what all CPUs do too.
+	AllCPUs bool
 }
 
 // Executor executes trials. The one that measures starts fresh processes for each; tests use one that pretends.
@@ -71,6 +73,10 @@ type Runner struct {
 	Reference func(results.Case) results.Case
 	// Precision is the relative half-width of a ratio's interval at which the run stops.
 	Precision float64
+	// CPUs says that all that the CPUs do may be sampled, so that one trial of each case is made for that.
+	CPUs bool
+	// Syscalls says that the kernel can count the system calls of a trial, so that one of each case is made for that.
+	Syscalls bool
 	// Modelled are the mechanical disks on which the writes are modelled, by one more trial of each when all is measured; nil: none.
 	Modelled []ModelledDisk
 
@@ -324,25 +330,71 @@ func (r *Runner) evidenceWorks() (works []Work) {
 	cases := slices.DeleteFunc(slices.Clone(r.live), func(c results.Case) bool { return isNull(c) || !r.ready[c.ID] })
 	add := func(c results.Case, pass int, w Work) {
 		a := r.work[c.ID]
-		w.Case, w.Phase, w.Block, w.Amount, w.Rate = c, results.PhaseEvidence, pass, a.amount, a.rate
+		w.Case, w.Phase, w.Block, w.Amount, w.Rate = c, results.PhaseEvidence, pass, a.amount*r.sampledLength(c), a.rate
 		w.Limit, w.Seed = writeLimit(c, a.amount, r.Measure.Time), trialSeed(r.Seed, pass)
 		works = append(works, w)
 	}
 	if len(r.Modelled) > 0 {
 		for _, c := range cases {
 			if c.Kind == results.Write {
-				add(c, 1, Work{Modelled: r.Modelled})
+				add(c, 1, Work{Modelled: r.Modelled, Instrument: results.InstrumentBlockTrace})
 			}
 		}
 	}
 	for pass := 1; pass <= r.Measure.Evidence; pass++ {
-		for _, c := range cases {
-			if pass <= evidencePasses(c, r.Measure) {
-				add(c, pass, Work{Profile: true})
+		for i, c := range cases {
+			if pass > evidencePasses(c, r.Measure) {
+				continue
+			}
+			instruments := sampledPass(c)
+			if (pass+i)%2 == 0 { // so that what drifts favours neither
+				slices.Reverse(instruments)
+			}
+			for _, one := range instruments {
+				add(c, pass, Work{Instrument: one, AllCPUs: one == results.InstrumentProfile && !r.samplesCPUs(c)})
 			}
 		}
 	}
+	for _, c := range cases {
+		if r.samplesCPUs(c) {
+			add(c, 1, Work{Instrument: results.InstrumentCPUs, AllCPUs: true})
+		}
+		if r.countsSyscalls(c) {
+			add(c, 1, Work{Instrument: results.InstrumentSyscalls})
+		}
+	}
 	return works
+}
+
+// samplesCPUs says that a case has a trial in which all CPUs are sampled, which makes the sides more expensive than their own samples do. Where a trial
+// writes a whole file, that is done together; and so it is where it may not be done, which then is said.
+func (r *Runner) samplesCPUs(c results.Case) bool {
+	return r.CPUs && r.Measure.Evidence > 0 && c.Params.Amount != AmountFile
+}
+
+// countsSyscalls says that a case has a trial in which the kernel counts its system calls, which slows each of them: one, since a count varies little. Where a
+// trial writes a whole file, which may take minutes, there is none.
+func (r *Runner) countsSyscalls(c results.Case) bool {
+	return r.Syscalls && r.Measure.Evidence > 0 && c.Params.Amount != AmountFile
+}
+
+// sampledLength is how many times as much as a timed trial one for evidence moves: short ones have too few samples. Writes keep to what was timed, since more of
+// them may meet the dirty limits.
+func (r *Runner) sampledLength(c results.Case) int64 {
+	const enough, most = 400 * time.Millisecond, 4
+	if c.Kind == results.Write || r.Measure.Time <= 0 {
+		return 1
+	}
+	return int64(min(most, max(1, (enough+r.Measure.Time-1)/r.Measure.Time)))
+}
+
+// sampledPass are the trials of one pass: a sampled one, and right next to it one that nobody watches, which tells what being sampled costs and how
+// the machine has changed since the timed trials. Where a trial writes a whole file, which may take minutes, there is no second one.
+func sampledPass(c results.Case) []results.Instrument {
+	if c.Params.Amount == AmountFile {
+		return []results.Instrument{results.InstrumentProfile}
+	}
+	return []results.Instrument{results.InstrumentNone, results.InstrumentProfile}
 }
 
 // evidencePasses is how often a case is run once more under the sampler: only once where that writes the whole file, which may take minutes.
@@ -359,7 +411,7 @@ func (r *Runner) evidenceTime() time.Duration {
 	if pace == 0 {
 		pace = r.Measure.Time
 	}
-	trials := 0
+	var trials int64
 	for _, c := range r.live {
 		switch {
 		case isNull(c), r.search != nil && !r.ready[c.ID]:
@@ -367,7 +419,14 @@ func (r *Runner) evidenceTime() time.Duration {
 		case c.Kind == results.Write && len(r.Modelled) > 0:
 			trials++
 		}
-		trials += evidencePasses(c, r.Measure)
+		of := int64(evidencePasses(c, r.Measure) * len(sampledPass(c)))
+		if r.countsSyscalls(c) {
+			of++
+		}
+		if r.samplesCPUs(c) {
+			of++
+		}
+		trials += of * r.sampledLength(c)
 	}
 	return time.Duration(trials) * pace
 }
@@ -427,7 +486,7 @@ func (r *Runner) trial(ctx context.Context, w Work, step, steps int) (results.Tr
 		return t, context.Cause(ctx) // a trial cut off by the user measured nothing
 	}
 	r.seq++
-	t.Type, t.Seq, t.Case, t.Phase, t.Block, t.Started = "trial", r.seq, w.Case.ID, w.Phase, w.Block, started
+	t.Type, t.Seq, t.Case, t.Phase, t.Block, t.Instrument, t.Started = "trial", r.seq, w.Case.ID, w.Phase, w.Block, w.Instrument, started
 	if err != nil {
 		t.Error = err.Error()
 		if w.Phase != results.PhaseEvidence {

@@ -3,6 +3,7 @@ package scenarios
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -425,33 +426,39 @@ func TestRunnerProfiles(t *testing.T) {
 	if _, end, err := runForTest(t, t.Context(), s, p, record, func(e Event) { events = append(events, e) }); err != nil || end.Reason == results.StopFailed {
 		t.Fatalf("got %+v, %v", end, err)
 	}
-	passes, amounts, seeds := map[string][]int{}, map[string]int64{}, map[int]uint64{}
+	longer := map[results.Kind]int64{results.Transfer: 2, results.Write: 1} // trials of 200 ms have too few samples
+	passes, alone, amounts, seeds := map[string][]int{}, map[string][]int{}, map[string]int64{}, map[int]uint64{}
 	for _, w := range p.works {
 		switch {
 		case w.Phase == results.PhaseCounted:
 			amounts[w.Case.ID] = w.Amount
-		case w.Profile:
-			if w.Phase != results.PhaseEvidence || w.Modelled != nil || w.Amount != amounts[w.Case.ID] || seeds[w.Block] != 0 && seeds[w.Block] != w.Seed {
+		case w.Instrument == results.InstrumentProfile:
+			if w.Phase != results.PhaseEvidence || w.Modelled != nil || w.Amount != amounts[w.Case.ID]*longer[w.Case.Kind] || seeds[w.Block] != 0 && seeds[w.Block] != w.Seed {
 				t.Errorf("%+v; the counted trials did %d", w, amounts[w.Case.ID])
 			}
 			seeds[w.Block] = w.Seed
 			passes[w.Case.ID] = append(passes[w.Case.ID], w.Block)
+		case w.Instrument == results.InstrumentNone:
+			alone[w.Case.ID] = append(alone[w.Case.ID], w.Block)
+			if w.Phase != results.PhaseEvidence || w.Amount != amounts[w.Case.ID]*longer[w.Case.Kind] {
+				t.Errorf("%+v; the counted trials did %d", w, amounts[w.Case.ID])
+			}
 		}
 	}
 	if len(passes) != 5 || seeds[1] == seeds[2] {
 		t.Errorf("passes %v with seeds %v, want 5 cases", passes, seeds)
 	}
 	for id, of := range passes {
-		if !slices.Equal(of, []int{1, 2}) {
-			t.Errorf("%s: passes %v", id, of)
+		if !slices.Equal(of, []int{1, 2}) || !slices.Equal(alone[id], of) {
+			t.Errorf("%s: passes %v, unwatched %v", id, of, alone[id])
 		}
 	}
 	// The time that they take is told from the beginning.
 	first, last := events[0], events[len(events)-1]
-	if least := 14 * s.Measure.Time; first.Left < least {
+	if least := 24 * s.Measure.Time; first.Left < least {
 		t.Errorf("%v left at the beginning, and the evidence alone takes %v", first.Left, least)
 	}
-	if last.Step != 14 || last.Steps != 14 || last.Left < 0 {
+	if last.Step != 24 || last.Steps != 24 || last.Left < 0 {
 		t.Errorf("the last event is %+v", last)
 	}
 }
@@ -580,6 +587,29 @@ func TestRunnerEvidenceInterrupted(t *testing.T) {
 			if trial.Phase == results.PhaseEvidence {
 				t.Errorf("interrupted in phase %s: trial %+v", at, trial)
 			}
+		}
+	}
+}
+
+// Where all CPUs may be sampled, each case has one trial for that, and its sampled trials leave it out; elsewhere they ask, and are told why not.
+func TestRunnerSamplesAllCPUs(t *testing.T) {
+	for _, allowed := range []bool{true, false} {
+		r := &Runner{CPUs: allowed, Measure: Measure{Evidence: 2}, ready: map[string]bool{}, work: map[string]*assignment{}}
+		whole := results.Case{ID: "whole", Kind: results.Write, Params: results.Params{Method: "buffered", Amount: AmountFile}}
+		timed := results.Case{ID: "timed", Kind: results.Write, Params: results.Params{Method: "buffered"}}
+		for _, c := range []results.Case{whole, timed} {
+			r.live, r.ready[c.ID], r.work[c.ID] = append(r.live, c), true, &assignment{}
+		}
+		got := map[string][]string{}
+		for _, w := range r.evidenceWorks() {
+			got[w.Case.ID] = append(got[w.Case.ID], fmt.Sprint(w.Instrument, " ", w.AllCPUs))
+		}
+		wantTimed := []string{"cpu profile true", "none false", "none false", "cpu profile true"}
+		if allowed {
+			wantTimed = []string{"cpu profile false", "none false", "none false", "cpu profile false", "profile of all cpus true"}
+		}
+		if !slices.Equal(got[timed.ID], wantTimed) || !slices.Equal(got[whole.ID], []string{"cpu profile true"}) {
+			t.Errorf("allowed %v: %v", allowed, got)
 		}
 	}
 }

@@ -28,7 +28,7 @@ import (
 
 // badDay is a scenario of writes, with the cases that the test is about.
 func badDay(writes string) string {
-	return "title: Bad day\nquestion: What if it goes wrong?\nwrite:\n" + writes + "measure: {time: 20ms, blocks: 5..5, budget: 1h}\ncharts: cpu\n"
+	return "title: Bad day\nquestion: What if it goes wrong?\nwrite:\n" + writes + "measure: {time: 20ms, blocks: 5..5, budget: 1h, evidence: off}\ncharts: []\n"
 }
 
 // faulty is a command whose folder disk is a filesystem that fails when it is told to.

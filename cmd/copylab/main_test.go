@@ -4,7 +4,9 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -21,6 +23,10 @@ func TestMain(m *testing.M) {
 	}
 	// Under the race detector every process would sleep for a second before it exits.
 	if err := os.Setenv(raceVariable, strings.TrimSpace(os.Getenv(raceVariable)+" atexit_sleep_ms=0")); err != nil {
+		panic(err)
+	}
+	// Commands wait for disks, and some for what never comes: two tests at a time would leave two CPUs idle. -parallel overrides this.
+	if err := flag.Set("test.parallel", strconv.Itoa(max(4, runtime.GOMAXPROCS(0)))); err != nil {
 		panic(err)
 	}
 	testenv.Main(m)

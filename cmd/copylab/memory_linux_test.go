@@ -24,7 +24,7 @@ func TestMemoryOfRun(t *testing.T) {
 	l.file("many.yaml", `title: Many
 question: How much memory does it take?
 transfer: {paths: [read-write, sendfile, mmap-write, go-io-copy], file: 1MiB}
-measure: {time: 10ms, blocks: 20..20, budget: 1h}
+measure: {time: 10ms, blocks: 20..20, budget: 1h, evidence: 2}
 `)
 	l.folder("disk")
 	r := l.start("run", "many.yaml", "--dir", "disk", "--out", "run")
@@ -92,7 +92,7 @@ func TestMemoryOfLongRecord(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	l.file("tiny.yaml", tinyScenario)
-	l.want(exitDone, "run", "tiny.yaml", "--quiet", "--out", "run")
+	l.want(exitDone, "run", "tiny.yaml", "--quiet", "--out", "run", "--set", "charts=cpu")
 	run, trials, end := l.record(filepath.Join(l.Dir, "run"))
 
 	// The same blocks over and over, without their histograms: those are merged and take no room.

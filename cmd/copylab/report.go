@@ -69,22 +69,23 @@ func (o *reportOptions) run(c *cobra.Command, run string) (err error) {
 	if err != nil {
 		return err
 	}
+	folder := os.DirFS(runFolder(run))
 	if o.format == formatCharts {
 		dir := o.output
 		if dir == "" {
 			dir = filepath.Join(runFolder(run), "charts")
 		}
-		return report.WriteCharts(dir, summary)
+		return report.WriteCharts(dir, summary, folder)
 	}
 	if o.output == "" {
-		return report.Write(c.OutOrStdout(), summary, o.format, report.Options{Color: !o.noColor && colorful(c.OutOrStdout()), Width: width(c.OutOrStdout())})
+		return report.Write(c.OutOrStdout(), summary, o.format, report.Options{Color: !o.noColor && colorful(c.OutOrStdout()), Width: width(c.OutOrStdout()), Run: folder})
 	}
 	f, err := os.Create(o.output)
 	if err != nil {
 		return fmt.Errorf("write report: %w", err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	return report.Write(f, summary, o.format, report.Options{Width: defaultWidth})
+	return report.Write(f, summary, o.format, report.Options{Width: defaultWidth, Run: folder})
 }
 
 // runFolder is the folder of a run that was named by its folder or by its record.

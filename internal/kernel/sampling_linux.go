@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -16,7 +17,7 @@ import (
 
 const (
 	// sampleRingBytes is the ring of each sampler. A sample takes some 500 bytes, so that there is room for 2,000 of
-	// them, which is what is taken in 400 ms.
+	// them, which is what is taken in 800 ms.
 	sampleRingBytes = 1 << 20
 	// sampleReadEvery is how often a ring is emptied.
 	sampleReadEvery = 50 * time.Millisecond
@@ -62,28 +63,40 @@ func SampleThread(tid int, periodNS int64) (*Sampler, error) {
 // SampleProcess readies samplers of all threads that this process has, and of those that they start, io_uring's workers included: one
 // sampler for each of the CPUs that the threads may run on, and for every CPU that is online where none is named. Where only the samples in user mode are
 // allowed, they take those alone. The goroutines that empty the rings are threads of the process too.
-func SampleProcess(periodNS int64, cpus ...int) (all []*Sampler, err error) {
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, closeSamplers(all))
-			all = nil
-		}
-	}()
+func SampleProcess(periodNS int64, cpus ...int) ([]*Sampler, error) {
 	if len(cpus) == 0 {
+		var err error
 		if cpus, err = onlineCPUs(); err != nil {
 			return nil, fmt.Errorf("sample a process: %w", err)
 		}
 	}
-	tasks, err := os.ReadDir("/proc/self/task")
+	threads, err := ownThreads()
 	if err != nil {
-		return nil, fmt.Errorf("sample a process: list threads: %w", err)
+		return nil, fmt.Errorf("sample a process: %w", err)
 	}
-	threads := []int{os.Getpid()} // which does not end before the others
-	for _, t := range tasks {
-		if tid, err := strconv.Atoi(t.Name()); err == nil && tid != threads[0] {
-			threads = append(threads, tid)
+	// A thread that another starts meanwhile may inherit nothing, since the other had nothing yet.
+	const attempts = 10
+	for range attempts {
+		all, err := sampleThreads(threads, cpus, periodNS)
+		if err != nil {
+			return nil, fmt.Errorf("sample a process: %w", explainSampling(err, paranoidForUser))
+		}
+		before := threads
+		if threads, err = ownThreads(); err != nil {
+			return nil, errors.Join(fmt.Errorf("sample a process: %w", err), closeSamplers(all))
+		}
+		if slices.Equal(slices.Sorted(slices.Values(before)), slices.Sorted(slices.Values(threads))) {
+			return all, nil
+		}
+		if err := closeSamplers(all); err != nil {
+			return nil, err
 		}
 	}
+	return nil, fmt.Errorf("sample a process: it started threads all the time, in each of %d attempts", attempts)
+}
+
+// sampleThreads opens the samplers of SampleProcess.
+func sampleThreads(threads, cpus []int, periodNS int64) (all []*Sampler, err error) {
 	for _, cpu := range cpus {
 		s, err := openSampler(threads, cpu, periodNS, false)
 		if errors.Is(err, unix.EACCES) {
@@ -93,7 +106,7 @@ func SampleProcess(periodNS int64, cpus ...int) (all []*Sampler, err error) {
 			}
 		}
 		if err != nil {
-			return all, fmt.Errorf("sample a process: %w", explainSampling(err, paranoidForUser))
+			return nil, errors.Join(err, closeSamplers(all))
 		}
 		all = append(all, s)
 	}

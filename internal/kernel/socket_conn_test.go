@@ -64,9 +64,9 @@ func TestSocketConn(t *testing.T) {
 	if err := <-dribbled; err != nil {
 		t.Error(err)
 	}
-	wrote := 0
-	err = a.Within(100*time.Millisecond, func() error {
-		n, err := a.Write(make([]byte, 64<<20))
+	wrote, much := 0, make([]byte, 64<<20)
+	err = a.Within(500*time.Millisecond, func() error {
+		n, err := a.Write(much)
 		wrote = n
 		return err
 	})

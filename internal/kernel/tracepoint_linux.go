@@ -48,9 +48,9 @@ func FindTracepoint(name string) (Tracepoint, error) {
 	}
 	switch {
 	case errors.Is(first, fs.ErrPermission):
-		return Tracepoint{}, fmt.Errorf("read tracepoint %s: %w: only root may, as a rule: run as root", name, first)
+		return Tracepoint{}, fmt.Errorf("read tracepoint %s: %w: run as root, or: sudo mount -o remount,mode=755,gid=$(id -g) /sys/kernel/tracing", name, first)
 	case errors.Is(first, fs.ErrNotExist):
-		return Tracepoint{}, fmt.Errorf("read tracepoint %s: %w: sudo mount -t tracefs tracefs /sys/kernel/tracing; if it is mounted, the kernel has no such tracepoint", name, first)
+		return Tracepoint{}, fmt.Errorf("read tracepoint %s: %w: sudo mount -t tracefs -o mode=755,gid=$(id -g) tracefs /sys/kernel/tracing; if it is mounted, the kernel has no such tracepoint", name, first)
 	}
 	return Tracepoint{}, fmt.Errorf("read tracepoint %s: %w", name, first)
 }

@@ -1,11 +1,9 @@
 package host
 
 import (
-	"bufio"
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	iofs "io/fs"
 	"os"
 	"path/filepath"
@@ -16,7 +14,6 @@ import (
 
 	"github.com/prometheus/procfs"
 
-	"copylab/internal/kernel"
 	"copylab/results/measured"
 )
 
@@ -43,7 +40,7 @@ const sampleTime = 150 * time.Millisecond
 // about each. It watches the machine for 150 ms, and tries O_DIRECT and the dropping of the page cache in dir on files
 // that it removes. The order and the IDs of the checks are the same on every machine.
 func Checkup(fs FS, dir string) []Check {
-	c := &checkup{fs: fs, dir: dir, allowed: allowedCPUs()}
+	c := &checkup{fs: fs, dir: dir, allowed: allowedCPUs(), ask: fs.probes()}
 	c.cpus = len(c.allowed)
 	if c.cpus == 0 {
 		c.cpus = runtime.NumCPU()
@@ -55,11 +52,10 @@ func Checkup(fs FS, dir string) []Check {
 		c.checkGovernor(), c.checkTurbo(), c.checkClock(), c.checkPower(),
 		c.checkMemory(), c.checkMemoryLimit(), c.checkSwap(), c.checkDirty(),
 		c.checkFolder(), c.checkFilesystem(), c.checkSpace(), c.checkDirect(), c.checkDevice(), c.checkWriteCache(), c.checkScheduler(), c.checkRotational(),
-		c.checkDrop(), c.checkCachestat(),
-		c.checkPerf(), c.checkSymbols(), c.checkTracefs(), c.checkBlockTrace(), c.checkUring(), c.checkMemlock(), c.checkOpenFiles(),
+		c.checkDrop(), c.checkUring(), c.checkMemlock(), c.checkOpenFiles(),
 		c.checkNICs(), c.checkVeth(), c.checkKernelTLS(),
 	}
-	return checks
+	return append(checks, c.evidence()...)
 }
 
 // checkup is what the checks share.
@@ -68,6 +64,7 @@ type checkup struct {
 	dir     string
 	allowed []int
 	cpus    int
+	ask     probes
 
 	disk    Disk
 	diskErr error
@@ -583,7 +580,7 @@ func (c *checkup) checkDrop() Check {
 }
 
 func (c *checkup) checkCachestat() Check {
-	const id, title = "cachestat", "Seeing the page cache"
+	const id, title = "cachestat", "Evidence: what of a file is in the page cache"
 	f, err := unnamedFile(c.dir)
 	if err != nil {
 		return unknown(id, title, "%v", err)
@@ -594,101 +591,11 @@ func (c *checkup) checkCachestat() Check {
 	}
 	switch r.Source {
 	case "cachestat":
-		return ok(id, title, "cachestat(2)")
+		return ok(id, title, "available to everybody (cachestat)")
 	case "mincore":
 		return warning(id, title, "use Linux 6.5 or newer, and allow cachestat(2) in the container's seccomp profile", "mincore(2) only: dirty pages of a file can't be seen")
 	}
 	return unknown(id, title, "%s", r.Resident.Why())
-}
-
-func (c *checkup) checkPerf() Check {
-	const id, title = "perf-events", "Performance events"
-	level, err := parseFile(c.fs.sysctl("kernel.perf_event_paranoid"), parseSigned)
-	switch {
-	case err != nil:
-		return unknown(id, title, "%s", why(err))
-	case level > 1 && !c.fs.capable(capPerfmon):
-		return warning(id, title, "sudo sysctl kernel.perf_event_paranoid=1", "kernel.perf_event_paranoid is %d: where the kernel spends its time can't be sampled", level)
-	}
-	return ok(id, title, "kernel.perf_event_paranoid is %d", level)
-}
-
-func (c *checkup) checkSymbols() Check {
-	const id, title = "kernel-symbols", "Names of kernel functions"
-	f, err := os.Open(c.fs.proc("kallsyms"))
-	if err != nil {
-		return unknown(id, title, "%s", why(err))
-	}
-	shown, err := parseShownSymbols(f)
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	switch {
-	case err != nil:
-		return unknown(id, title, "/proc/kallsyms: %v", err)
-	case !shown:
-		return warning(id, title, "sudo sysctl kernel.kptr_restrict=0 kernel.perf_event_paranoid=1", "/proc/kallsyms hides the addresses: samples in the kernel can't be named")
-	}
-	return ok(id, title, "/proc/kallsyms shows the addresses")
-}
-
-// parseShownSymbols tells whether /proc/kallsyms shows addresses: they are all zero to who may not see them. The first of
-// per-CPU symbols may be at 0 in truth, so that it looks at some more.
-func parseShownSymbols(r io.Reader) (bool, error) {
-	lines := bufio.NewScanner(r)
-	seen := false
-	for n := 0; n < 64 && lines.Scan(); n++ {
-		address, _, found := strings.Cut(lines.Text(), " ")
-		if !found || address == "" || strings.Trim(address, "0123456789abcdef") != "" {
-			return false, fmt.Errorf("want an address and a name, got %q", lines.Text())
-		}
-		seen = true
-		if strings.Trim(address, "0") != "" {
-			return true, nil
-		}
-	}
-	if err := lines.Err(); err != nil {
-		return false, err
-	}
-	if !seen {
-		return false, errors.New("it is empty")
-	}
-	return false, nil
-}
-
-func (c *checkup) checkTracefs() Check {
-	const id, title = "tracefs", "Kernel tracepoints"
-	var last error
-	for _, dir := range []string{"kernel/tracing", "kernel/debug/tracing"} {
-		_, err := os.ReadFile(c.fs.sys(dir, "events/syscalls/sys_enter_read/id"))
-		if err == nil {
-			return ok(id, title, "readable at /sys/%s", dir)
-		}
-		if last == nil || errors.Is(err, iofs.ErrPermission) {
-			last = err
-		}
-	}
-	switch {
-	case errors.Is(last, iofs.ErrPermission):
-		return warning(id, title, "run as root, or: sudo mount -o remount,mode=755 /sys/kernel/tracing", "%v: system calls can't be counted by the kernel", last)
-	case runtime.GOOS != "linux":
-		return unknown(id, title, "%s", why(last))
-	}
-	return warning(id, title, "sudo mount -t tracefs tracefs /sys/kernel/tracing", "%v: system calls can't be counted by the kernel", last)
-}
-
-func (c *checkup) checkBlockTrace() Check {
-	const id, title = "block-tracepoints", "Block tracepoints"
-	switch s := kernel.ProbeBlockTrace(); {
-	case s.State == kernel.StateAvailable && c.diskErr == nil && c.disk.Device == "":
-		return ok(id, title, "readable, but no block device is known under %s: a modelled disk is given the writes as the program issued them", c.dir)
-	case s.State == kernel.StateAvailable:
-		return ok(id, title, "readable: a modelled disk is given what the device was given")
-	case runtime.GOOS != "linux" || s.State == kernel.StateUnknown:
-		return unknown(id, title, "%s", s.Reason)
-	default:
-		return warning(id, title, "run as root", "%s; a modelled disk is given the writes as the program issued them", s.Reason)
-	}
 }
 
 func (c *checkup) checkUring() Check {

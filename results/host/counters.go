@@ -16,6 +16,7 @@ const (
 	fileStat = iota
 	fileDisk
 	fileMemory
+	fileNet // of the network namespace of whoever opened it
 	fileCount
 )
 
@@ -35,6 +36,7 @@ const (
 type Counters struct {
 	device  string // as sysfs names it
 	noFlush string // why the kernel counts no flushes on device, or ""
+	nic     string // whose counters Interface tells
 	files   [fileCount]counterFile
 	snaps   [snapCount]snapshot
 }
@@ -68,20 +70,37 @@ func (fs FS) OpenCounters(device string) (*Counters, error) {
 	if device != "" {
 		c.noFlush = fs.noFlushes(device)
 	}
-	for i, path := range [fileCount]string{fs.proc("stat"), fs.proc("diskstats"), fs.proc("meminfo")} {
-		size := int64(0)
-		c.files[i] = counterFile{name: path}
-		c.files[i].file, size, c.files[i].err = openSized(path)
-		// The files grow by a few digits, and by lines when a disk or an interrupt appears.
-		const spare = 32 << 10
-		for s := range c.snaps {
-			if c.files[i].err == nil {
-				c.snaps[s].text[i] = make([]byte, 2*size+spare)
-				clear(c.snaps[s].text[i]) // touch the pages now
-			}
+	for i, path := range [...]string{fileStat: fs.proc("stat"), fileDisk: fs.proc("diskstats"), fileMemory: fs.proc("meminfo")} {
+		c.open(i, path)
+	}
+	c.files[fileNet].err = errNoInterface
+	return c, nil
+}
+
+// errNoInterface says that WatchInterface was not called.
+var errNoInterface = errors.New("no network interface is watched")
+
+func (c *Counters) open(which int, path string) {
+	size := int64(0)
+	c.files[which] = counterFile{name: path}
+	c.files[which].file, size, c.files[which].err = openSized(path)
+	// The files grow by a few digits, and by lines when a disk or an interrupt appears.
+	const spare = 32 << 10
+	for s := range c.snaps {
+		if c.files[which].err == nil {
+			c.snaps[s].text[which] = make([]byte, 2*size+spare)
+			clear(c.snaps[s].text[which]) // touch the pages now
 		}
 	}
-	return c, nil
+}
+
+// WatchInterface makes the readings to come also those of a network interface, by its name in the calling thread's network namespace: "lo", "eth0".
+// It is called once.
+func (c *Counters) WatchInterface(name string) { System().watchInterface(c, name) }
+
+func (fs FS) watchInterface(c *Counters, name string) {
+	c.nic = name
+	c.open(fileNet, fs.proc("thread-self/net/dev")) // /proc/net is the namespace of the process's first thread
 }
 
 // openSized opens a file of procfs and finds out its size by reading it, since stat(2) says 0.
@@ -113,6 +132,7 @@ func (c *Counters) Close() error {
 // not count in the span.
 func (c *Counters) Before() {
 	s := &c.snaps[snapBefore]
+	c.read(s, fileNet)
 	c.read(s, fileMemory)
 	c.read(s, fileDisk)
 	c.read(s, fileStat)
@@ -133,6 +153,7 @@ func (c *Counters) readAll(s *snapshot) {
 	c.read(s, fileStat)
 	c.read(s, fileDisk)
 	c.read(s, fileMemory)
+	c.read(s, fileNet)
 	s.taken = true
 }
 
@@ -233,6 +254,20 @@ func (c *Counters) deviceUntil(last int) DeviceDelta {
 		return noDevice(c.device, "the device %s came or went during the span", name)
 	}
 	return deviceDelta(c.device, b, a, c.noFlush)
+}
+
+// Interface is what the watched network interface counted in the timed span.
+func (c *Counters) Interface() LinkDelta {
+	before, after, err := spanned(c, snapBefore, snapAfter, fileNet, parseNetDev)
+	if err != nil {
+		return noLink(c.nic, "%s", why(err))
+	}
+	b, ok1 := before[c.nic]
+	a, ok2 := after[c.nic]
+	if !ok1 || !ok2 {
+		return noLink(c.nic, "/proc/net/dev has no interface %s", c.nic)
+	}
+	return linkDelta(c.nic, b, a)
 }
 
 // DirtyBefore is what the machine held for its disks right before the timed span.

@@ -44,6 +44,15 @@ func why(err error) string {
 	return err.Error()
 }
 
+// glob is the first file or folder of sysfs that a pattern matches (path/filepath.Match), or "".
+func (fs FS) glob(pattern string) string {
+	found, err := filepath.Glob(fs.sys(pattern))
+	if err != nil || len(found) == 0 {
+		return ""
+	}
+	return found[0]
+}
+
 // word reads a file that holds one value, without its final newline.
 func word(path string) (string, error) {
 	b, err := os.ReadFile(path)

@@ -122,6 +122,16 @@ type DeviceDelta struct {
 	QueueNS measured.Int `json:"queue_ns"`
 }
 
+// LinkDelta is what a network interface counted during a span, from /proc/net/dev: whoever's traffic, headers included. A packet that is cut
+// into frames only later, as on loopback, on a veth link and by most network cards, may be counted as one, with one header.
+type LinkDelta struct {
+	Interface       string       `json:"interface"`
+	SentBytes       measured.Int `json:"sent_bytes"`
+	ReceivedBytes   measured.Int `json:"received_bytes"` // what loopback sends it also receives
+	SentPackets     measured.Int `json:"sent_packets"`
+	ReceivedPackets measured.Int `json:"received_packets"`
+}
+
 // Residency is how much of a file is in the page cache.
 type Residency struct {
 	Source    string       `json:"source"` // cachestat, mincore

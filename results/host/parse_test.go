@@ -187,11 +187,6 @@ func TestParseSmall(t *testing.T) {
 		{"all", "Name:\tx\nCapEff:\t000001ffffffffff\n", 1<<41 - 1, ""}, {"none", "CapEff:\t0000000000000000\n", 0, ""},
 		{"missing", "Name:\tx\n", 0, "no line"}, {"word", "CapEff:\tall\n", 0, "effective"},
 	})
-	checkParser(t, parseShownSymbols, []parsed[bool]{
-		{"shown", "0000000000000000 A fixed_percpu_data\nffffffff81000000 T _stext\n", true, ""},
-		{"hidden", "0000000000000000 A fixed_percpu_data\n0000000000000000 T _stext\n", false, ""},
-		{"empty", "", false, "empty"}, {"word", "hello world\n", false, "want an address"},
-	})
 }
 
 func TestNameHypervisor(t *testing.T) {

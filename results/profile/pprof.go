@@ -7,6 +7,9 @@ import (
 	"github.com/google/pprof/profile"
 )
 
+// kernelMapping tells the kernel's functions from the program's.
+const kernelMapping = "[kernel]"
+
 // WritePprof writes the profile as a file that `go tool pprof` and flame-graph viewers open (compressed profile.proto): samples, and the CPU
 // time that they stand for. label gives each stack its labels, such as its side and its stage; nil gives none but the thread.
 func (p *Profile) WritePprof(w io.Writer, label func(Stack) map[string]string) error {
@@ -17,7 +20,7 @@ func (p *Profile) WritePprof(w io.Writer, label func(Stack) map[string]string) e
 		PeriodType:        cpu, Period: p.PeriodNS, DurationNanos: p.ClockNS,
 		Mapping: []*profile.Mapping{
 			{ID: 1, File: "copylab", HasFunctions: true},
-			{ID: 2, File: "[kernel]", HasFunctions: true},
+			{ID: 2, File: kernelMapping, HasFunctions: true},
 		},
 	}
 	locations := map[string]*profile.Location{}

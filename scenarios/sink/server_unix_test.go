@@ -753,11 +753,11 @@ func TestStall(t *testing.T) {
 	t.Run("the sink's bound", func(t *testing.T) {
 		t.Parallel()
 		bounds := defaultTimes()
-		bounds.trial = 300 * time.Millisecond
+		bounds.trial = 1500 * time.Millisecond
 		k := startSink(t, bounds, nil)
 		r := dialRaw(t, k.Address())
 		r.listenFor(aJob(1))
-		if got := r.hear(); got.Event != worker.EventFailed || !strings.Contains(got.Error, "the trial was not over after 300ms") {
+		if got := r.hear(); got.Event != worker.EventFailed || !strings.Contains(got.Error, "the trial was not over after 1.5s") {
 			t.Errorf("the sink says %+v", got)
 		}
 		r.listenFor(aJob(1)) // the session goes on

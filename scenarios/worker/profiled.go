@@ -89,14 +89,14 @@ func (p *profiling) tell(r *Result) {
 	}
 	program := kernel.ReadProgramSymbols()
 	if p.wantProcess {
-		r.Side.Stages, r.Profile = p.process.tell(p.processWhy, names, program, hidden)
+		r.Side.Stages, r.Profile = p.process.tell(false, p.processWhy, names, program, hidden)
 	}
 	if p.wantCPUs {
-		r.MachineStages, r.MachineProfile = p.machine.tell(p.machineWhy, names, program, hidden)
+		r.MachineStages, r.MachineProfile = p.machine.tell(true, p.machineWhy, names, program, hidden)
 	}
 }
 
-func (s sampling) tell(why error, names *kernel.KernelSymbols, program *kernel.ProgramSymbols, hidden string) (*results.StageTimes, *profile.Profile) {
+func (s sampling) tell(ofCPUs bool, why error, names *kernel.KernelSymbols, program *kernel.ProgramSymbols, hidden string) (*results.StageTimes, *profile.Profile) {
 	var all *profile.Profile
 	for _, one := range s {
 		if why != nil {
@@ -105,6 +105,9 @@ func (s sampling) tell(why error, names *kernel.KernelSymbols, program *kernel.P
 		var seen kernel.Samples
 		if seen, why = one.Stop(); why != nil {
 			break
+		}
+		if ofCPUs { // which are not sampled everywhere while they are idle, as their clocks go on
+			seen.ClockNS = seen.Total * seen.PeriodNS
 		}
 		if seen.Kernel.State != kernel.StateAvailable {
 			hidden = seen.Kernel.Reason

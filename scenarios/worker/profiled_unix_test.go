@@ -77,7 +77,7 @@ func TestProfiledTransfer(t *testing.T) {
 			continue
 		}
 		send, receive := sides(tc.path, file, size, 64<<10, tc.streams, 12*size)
-		send.Profile, receive.Profile, receive.Receiver = true, true, "recv"
+		send.Profile, send.AllCPUs, receive.Profile, receive.Receiver = true, true, true, "recv"
 		pair, err := launcherForTest().Transfer(t.Context(), send, receive, Placement{})
 		if err != nil {
 			t.Fatal(err)

@@ -73,7 +73,12 @@ type Send struct {
 	CPU        int    `json:"cpu"`               // to pin to; -1: don't
 	Device     string `json:"device"`            // whose counters are read; empty: none is known
 	ToolCost   bool   `json:"tool_cost"`         // also measure clock reads and histogram records
-	Profile    bool   `json:"profile,omitempty"` // sample what this process does, and what all CPUs do
+	Profile    bool   `json:"profile,omitempty"` // sample what this process does
+	// AllCPUs samples what all CPUs do.
+	AllCPUs bool `json:"all_cpus,omitempty"`
+	// Syscalls has the kernel count this process's system calls, and Memory what the memory controllers move.
+	Syscalls bool `json:"syscalls,omitempty"`
+	Memory   bool `json:"memory,omitempty"`
 }
 
 // Receive is a receiver's job.
@@ -96,7 +101,8 @@ type Receive struct {
 	FileBytes  int64   `json:"file_bytes"`
 	Rate       float64 `json:"rate"` // requests per second of an open loop over all streams; 0: closed loop
 
-	Profile bool `json:"profile,omitempty"` // sample what this process does
+	Profile  bool `json:"profile,omitempty"`  // sample what this process does
+	Syscalls bool `json:"syscalls,omitempty"` // have the kernel count this process's system calls
 }
 
 // Write is a writer's job.
@@ -119,8 +125,12 @@ type Write struct {
 	// MemoryCopy also measures copying in memory, with working sets for a last-level cache of CacheBytes; 0: not known.
 	MemoryCopy bool  `json:"memory_copy,omitempty"`
 	CacheBytes int64 `json:"cache_bytes,omitempty"`
-	// Profile samples what this process does, and what all CPUs do. What is in memory is not looked up then.
+	// Profile samples what this process does, and AllCPUs what all CPUs do. What is in memory is not looked up then.
 	Profile bool `json:"profile,omitempty"`
+	AllCPUs bool `json:"all_cpus,omitempty"`
+	// Syscalls and Memory are as in Send.
+	Syscalls bool `json:"syscalls,omitempty"`
+	Memory   bool `json:"memory,omitempty"`
 }
 
 // Message is one line between worker and command, the Job apart.
@@ -157,6 +167,8 @@ type Result struct {
 	Machine    host.MachineDelta            `json:"machine"` // of the sender and the writer; of a receiver that was asked
 	Device     host.DeviceDelta             `json:"device"`
 	Settled    host.DeviceDelta             `json:"settled"`
+	Interface  *host.LinkDelta              `json:"interface,omitempty"` // of the sender
+	Memory     *results.MemoryTraffic       `json:"memory,omitempty"`    // of a job that asked for it
 	Before     host.Residency               `json:"before"`
 	After      host.Residency               `json:"after"`
 	DirtyFirst host.DirtyMemory             `json:"dirty_before"`

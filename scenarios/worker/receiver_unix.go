@@ -102,6 +102,9 @@ func receive(ctx context.Context, c *control, job Receive) (result *Result, err 
 	defer func() { err = errors.Join(err, hardware.close()) }()
 	profiled := openProfiling(job.Profile, false, job.CPU)
 	defer func() { err = errors.Join(err, profiled.close()) }()
+	syscalls := openSyscallCounting(job.Syscalls)
+	defer func() { err = errors.Join(err, syscalls.close()) }()
+	between := newAround(len(sinks), func(i int) *socket { return sinks[i].socket })
 	result = &Result{Latency: map[string]results.Histogram{}}
 	settings, err := sinks[0].socket.settings()
 	if err != nil {
@@ -117,6 +120,8 @@ func receive(ctx context.Context, c *control, job Receive) (result *Result, err 
 		return nil, err
 	}
 
+	taken := func(i int) map[string]int64 { return sinks[i].taker.Syscalls() }
+	opening := ownCalls(len(sinks), taken, nil)
 	connections := newConnections(len(sinks), func(i int) *socket { return sinks[i].socket })
 	var before, after usage
 	connections.before()
@@ -126,7 +131,10 @@ func receive(ctx context.Context, c *control, job Receive) (result *Result, err 
 	hardware.start()
 	profiled.start()
 	before.snap()
+	syscalls.start()
+	between.begin()
 	if !job.Fetch {
+		between.told++
 		if err := c.tell(EventArmed); err != nil {
 			return nil, err
 		}
@@ -135,6 +143,7 @@ func receive(ctx context.Context, c *control, job Receive) (result *Result, err 
 		sinks[i].run(epoch, job)
 		return sinks[i].ended
 	})
+	syscalls.stop()
 	after.snap()
 	profiled.stop()
 	hardware.stop()
@@ -151,6 +160,7 @@ func receive(ctx context.Context, c *control, job Receive) (result *Result, err 
 	}
 	result.Side = side(job.CPU, elapsed, &before, &after)
 	result.Side.TCP, result.Side.Hardware = connections.info(), hardware.counts()
+	result.Side.Traced = syscalls.tell(between.calls())
 	if job.Rate > 0 {
 		spins := measured.Unavailable[int64]("the open loop spins on the clock until the next request is due")
 		result.Side.UserNS, result.Side.SystemNS = spins, spins
@@ -163,15 +173,10 @@ func receive(ctx context.Context, c *control, job Receive) (result *Result, err 
 		}
 		result.Latency["fetch"] = merged
 	}
+	result.Side.Syscalls = ownCalls(len(sinks), taken, opening)
 	for _, s := range sinks {
 		result.Bytes += s.taken
 		result.Operations += s.operations
-		for name, n := range s.taker.Syscalls() {
-			if result.Side.Syscalls == nil {
-				result.Side.Syscalls = map[string]int64{}
-			}
-			result.Side.Syscalls[name] += n
-		}
 		if sum := s.taker.Sum(); sum != "" {
 			result.Sums = append(result.Sums, sum)
 		}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"slices"
 	"strconv"
@@ -93,6 +94,7 @@ func send(ctx context.Context, c *control, job Send) (result *Result, err error)
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, counters.Close()) }()
+	nic, nicErr := watchInterface(counters, job.Address)
 
 	result = &Result{Latency: map[string]results.Histogram{}, Settings: map[string]string{}}
 	for _, s := range streams {
@@ -115,8 +117,13 @@ func send(ctx context.Context, c *control, job Send) (result *Result, err error)
 	}
 	hardware := openHardware()
 	defer func() { err = errors.Join(err, hardware.close()) }()
-	profiled := openProfiling(job.Profile, job.Profile, job.CPU)
+	profiled := openProfiling(job.Profile, job.AllCPUs, job.CPU)
 	defer func() { err = errors.Join(err, profiled.close()) }()
+	memory := openMemoryTraffic(job.Memory)
+	defer func() { err = errors.Join(err, memory.close()) }()
+	syscalls := openSyscallCounting(job.Syscalls)
+	defer func() { err = errors.Join(err, syscalls.close()) }()
+	between := newAround(len(streams), func(i int) *socket { return streams[i].socket })
 	if path.Connection == copypaths.Descriptor && job.Streams == 1 {
 		ownDescriptors(result.Settings)
 	}
@@ -125,14 +132,20 @@ func send(ctx context.Context, c *control, job Send) (result *Result, err error)
 		return nil, err
 	}
 
+	moved := func(i int) map[string]int64 { return streams[i].mover.Syscalls() }
+	opening := ownCalls(len(streams), moved, nil)
 	connections := newConnections(len(streams), func(i int) *socket { return streams[i].socket })
 	var before, after usage
 	connections.before() // outermost: it asks once for each connection, which is no work of the trial
 	counters.Before()
+	memory.start()
 	hardware.start()
 	profiled.start()
 	before.snap()
+	syscalls.start()
+	between.begin()
 	if job.Fetch {
+		between.told++
 		// The receiver drives; it may start as soon as this side's counters have been read.
 		if err := c.tell(EventArmed); err != nil {
 			return nil, err
@@ -142,9 +155,11 @@ func send(ctx context.Context, c *control, job Send) (result *Result, err error)
 		streams[i].run(epoch, job)
 		return streams[i].ended
 	})
+	syscalls.stop()
 	after.snap()
 	profiled.stop()
 	hardware.stop()
+	memory.stop()
 	counters.After()
 	connections.after()
 
@@ -157,30 +172,51 @@ func send(ctx context.Context, c *control, job Send) (result *Result, err error)
 	result.Side = side(job.CPU, elapsed, &before, &after)
 	result.Side.TCP, result.Side.Hardware = connections.info(), hardware.counts()
 	result.ElapsedNS = measured.Known(int64(elapsed))
+	result.Side.Traced, result.Memory = syscalls.tell(between.calls()), memory.tell()
 	result.Machine, result.Device = counters.Machine(), counters.Device()
+	switch {
+	case nicErr != nil:
+		unknown := host.NoInterface(nicErr)
+		result.Interface = &unknown
+	case nic:
+		link := counters.Interface()
+		result.Interface = &link
+	}
+	result.Side.Syscalls = ownCalls(len(streams), moved, opening)
 	latency := streams[0].latency
 	for i, s := range streams {
 		result.Bytes += s.moved
 		result.Operations += s.operations
-		for name, n := range s.mover.Syscalls() {
-			if result.Side.Syscalls == nil {
-				result.Side.Syscalls = map[string]int64{}
-			}
-			result.Side.Syscalls[name] += n
-		}
 		if i > 0 {
 			latency.Merge(s.latency.Histogram)
 		}
 	}
 	// After the system calls were counted, since asking makes some more.
 	if c, known := completions(streams); known {
-		result.Settings["completions_zero_copy"] = strconv.FormatInt(c.ZeroCopy, 10)
-		result.Settings["completions_copied"] = strconv.FormatInt(c.Copied, 10)
+		result.Settings[results.SettingZeroCopied] = strconv.FormatInt(c.ZeroCopy, 10)
+		result.Settings[results.SettingCopied] = strconv.FormatInt(c.Copied, 10)
 	}
 	describeMovers(streams, result.Settings)
 	result.Latency["op"] = latency
 	profiled.tell(result)
 	return result, nil
+}
+
+// watchInterface has the counters of the interface read through which this thread's namespace sends to an address; false where there is none, as of the null path.
+func watchInterface(counters *host.Counters, address string) (bool, error) {
+	if address == "" {
+		return false, nil
+	}
+	to, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return false, fmt.Errorf("find the network interface towards %q: %w", address, err)
+	}
+	nic, err := host.NICOf(to.Addr())
+	if err != nil {
+		return false, err
+	}
+	counters.WatchInterface(nic.Name)
+	return true, nil
 }
 
 // completions sums up what the kernel said of the streams' zero-copy sends. known is false for a path that makes none.

@@ -111,12 +111,16 @@ func write(ctx context.Context, c *control, job Write) (result *Result, err erro
 			lookEnded.snap()
 		}
 	}
-	if job.Profile { // it would be sampled
+	if job.Profile || job.AllCPUs || job.Syscalls { // it would be sampled, or counted
 		plan.Accepted = nil
 		look = func() { result.InMemoryBytes = measured.Unavailable[int64]("not looked up in a trial for evidence") }
 	}
-	profiled := openProfiling(job.Profile, job.Profile, job.CPU)
+	profiled := openProfiling(job.Profile, job.AllCPUs, job.CPU)
 	defer func() { err = errors.Join(err, profiled.close()) }()
+	memory := openMemoryTraffic(job.Memory)
+	defer func() { err = errors.Join(err, memory.close()) }()
+	syscalls := openSyscallCounting(job.Syscalls)
+	defer func() { err = errors.Join(err, syscalls.close()) }()
 	op, syncs, commits := results.NewHistogram(), results.NewHistogram(), results.NewHistogram()
 	if err := c.awaitGo(ctx); err != nil {
 		return nil, err
@@ -127,14 +131,18 @@ func write(ctx context.Context, c *control, job Write) (result *Result, err erro
 	}
 	var before, after usage
 	counters.Before()
+	memory.start()
 	profiled.start()
 	before.snap()
+	syscalls.start()
 	if sampled != nil {
 		sampled.begin()
 	}
 	done, err := set.Run(plan, diskwrite.Histograms{Op: op.Histogram, Sync: syncs.Histogram, Commit: commits.Histogram})
+	syscalls.stop()
 	after.snap()
 	profiled.stop()
+	memory.stop()
 	counters.After()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", job.Method, err)
@@ -154,6 +162,7 @@ func write(ctx context.Context, c *control, job Write) (result *Result, err erro
 	}
 	result.Side = side(job.CPU, time.Duration(wall), &before, &after)
 	result.Side.Syscalls = set.Syscalls()
+	result.Side.Traced, result.Memory = syscalls.tell(nil), memory.tell()
 	result.Latency["op"] = op
 	if done.Syncs > 0 {
 		result.Latency["sync"] = syncs
