@@ -24,9 +24,11 @@ run: build ## build, then measure this machine: the tour, about a minute and a h
 test: ## every test; what this machine can't do is skipped with its reason
 	$(GO) test -timeout $(TIMEOUT) ./...
 
-# Only packages that do several things at once have something to find. What is skipped runs whole commands to look at what they say.
+# Only packages that do several things at once have something to find, and of the command's tests those in which something happens meanwhile.
+TOGETHER = ^(TestKilled|TestInterrupted.*|TestTerminal|TestLivingRun|TestStandardOutputClosed|TestRunToSink)$$
 race: ## the tests of all packages that do several things at once under the race detector (needs a C compiler)
-	CGO_ENABLED=1 $(GO) test -race -timeout $(TIMEOUT) -skip '^(TestScripts|TestFaultsInMidRun|TestFaultsInTheBeginning|TestFilesystemsWithoutADisk|TestDiskGetsFullByMethod|TestDirectRefused|TestDirectIgnored|TestAlignmentIsALie|TestRunOfASizedFile|TestSeed|TestDiskGetsFull|TestFileShrinksUnderMapping|TestFilesystemBecomesReadOnly|TestRecordHasNoRoom|TestWriterKilled|TestInterruptedInALongWrite)$$' ./cmd/... ./diskwrite ./internal/... ./results/host ./scenarios ./scenarios/links ./scenarios/sink ./scenarios/worker
+	CGO_ENABLED=1 $(GO) test -race -timeout $(TIMEOUT) ./diskwrite ./internal/... ./results/host ./scenarios ./scenarios/links ./scenarios/sink ./scenarios/worker
+	CGO_ENABLED=1 $(GO) test -race -timeout $(TIMEOUT) -run '$(TOGETHER)' ./cmd/copylab
 
 test-kernel: ## every path on another kernel, emulated: docs/other-kernels.md (KERNEL_PACKAGE, KERNEL_DEB, RUN, TESTS)
 	$(GO) run ./internal/kerneltest/boot $(if $(KERNEL_PACKAGE),-package '$(KERNEL_PACKAGE)') $(if $(KERNEL_DEB),-deb '$(KERNEL_DEB)') \

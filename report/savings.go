@@ -377,7 +377,7 @@ func (a accounting) alone(cost results.CopyCost) []string {
 	if len(made) == 1 {
 		text += " go into " + aCopy(made[0])
 	} else {
-		text += fmt.Sprintf(" go into %s copies, %s", count(len(made)), a.priced(made, ""))
+		text += fmt.Sprintf(" go into %s copies, by their own medians %s", count(len(made)), a.priced(made, ""))
 	}
 	if rest := a.rest(); rest != "" {
 		text += ", and most of the rest into " + rest
@@ -541,7 +541,7 @@ func effect(than results.CopySaving, whose string, same bool, many int) string {
 func (a accounting) grown(than results.CopySaving, before results.StageEvidence) string {
 	var list []results.StageSaving
 	for _, s := range than.Stages {
-		if m := s.SavedNSPerKiB; !s.Stage.Copies() && m.Why() == "" && m.High < 0 && -m.Median >= notableChange*sumOfStages(before) {
+		if m := s.SavedNSPerKiB; !s.Stage.Copies() && m.Why() == "" && !single(m) && m.High < 0 && -m.Median >= notableChange*sumOfStages(before) {
 			list = append(list, s)
 		}
 	}

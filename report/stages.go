@@ -93,12 +93,23 @@ func sumOfStages(e results.StageEvidence) float64 {
 	return sum
 }
 
+// allOf is what all stages of a side take together: the median of the passes' sums, which the medians of the stages need not add up to.
+func allOf(e results.StageEvidence, format func(float64) string) string {
+	if all, ok := e.SumNSPerKiB.Get(); ok {
+		return format(all)
+	}
+	return format(sumOfStages(e))
+}
+
 // notableStages are those that take a notable share of any side of the cases, in the order of charts.
-func notableStages(g group, cases []*results.CaseSummary) []stages.Stage {
+func notableStages(sides []string, cases []*results.CaseSummary) []stages.Stage {
 	return slices.DeleteFunc(stages.All(), func(s stages.Stage) bool {
 		return !slices.ContainsFunc(cases, func(c *results.CaseSummary) bool {
-			return slices.ContainsFunc(sidesOf(g), func(side string) bool {
+			return slices.ContainsFunc(sides, func(side string) bool {
 				e := c.Evidence.Sides[side].StageEvidence
+				if side == "machine" {
+					e = c.Evidence.Machine.StageEvidence
+				}
 				return costOfStage(e, s) > shownShare*sumOfStages(e)
 			})
 		})
@@ -126,7 +137,7 @@ func (f figureMaker) stages() []figure {
 		sides = sides[:1]
 	}
 	ns := func(v float64) string { return significant(v, 3) }
-	notable := notableStages(f.g, cases)
+	notable := notableStages(sidesOf(f.g), cases)
 	b := barBody{Axis: "ns of CPU time per KiB"}
 	data := table{Caption: "CPU time per KiB by stage", Columns: []column{
 		{Head: "case"}, {Head: "side"}, {Head: "stage"}, {Head: "median", Unit: "ns/KiB", Numeric: true}, {Head: "low", Unit: "ns/KiB", Numeric: true},
@@ -140,7 +151,7 @@ func (f figureMaker) stages() []figure {
 			if len(e.Stages) == 0 {
 				continue
 			}
-			row := bar{Label: label(c), Look: caseLook(c), Low: math.NaN(), High: math.NaN(), Text: ns(sumOfStages(e)), Gap: i == 0 && len(sides) > 1}
+			row := bar{Label: label(c), Look: caseLook(c), Low: math.NaN(), High: math.NaN(), Text: allOf(e, ns), Gap: i == 0 && len(sides) > 1}
 			if heads != nil {
 				row.Label = labelWithoutLink(c)
 				if i == 0 {
@@ -256,7 +267,7 @@ func stageTables(g group) []table {
 	if len(cases) == 0 {
 		return nil
 	}
-	notable := notableStages(g, cases)
+	notable := notableStages(append(sidesOf(g), "machine"), cases)
 	ns := func(v float64) string { return significant(v, 3) }
 	costs := table{Caption: g.Name + ": CPU time by stage, ns/KiB (medians of the evidence passes)", Columns: []column{{Head: "case"}, {Head: "side"}}}
 	for i, s := range notable {
@@ -284,17 +295,21 @@ func stageTables(g group) []table {
 				continue
 			}
 			row := []cell{{Text: label(c)}, {Text: side}}
-			rest := sumOfStages(e)
+			rest := 0.0
+			for _, c := range e.Stages {
+				if !slices.Contains(notable, c.Stage) {
+					rest += c.NSPerKiB
+				}
+			}
 			for _, s := range notable {
 				cost := costOfStage(e, s)
-				rest -= cost
 				text := "–"
 				if cost > 0 {
 					text = ns(cost)
 				}
 				row = append(row, cell{Text: text})
 			}
-			row = append(row, cell{Text: ns(max(0, rest))}, valueCell(&costs, e.SumNSPerKiB, ns))
+			row = append(row, cell{Text: ns(rest)}, valueCell(&costs, e.SumNSPerKiB, ns))
 			costs.Rows = append(costs.Rows, row)
 			trust.Rows = append(trust.Rows, []cell{
 				{Text: label(c)}, {Text: side}, {Text: fmt.Sprint(e.Passes)}, valueCell(&trust, e.SumNSPerKiB, ns), valueCell(&trust, e.TimedNSPerKiB, ns),

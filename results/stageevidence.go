@@ -67,9 +67,11 @@ const (
 )
 
 // noPasses says that nothing was sampled.
-func noPasses() StageEvidence {
-	const why = "no pass for evidence was made"
-	none := measured.Unavailable[float64](why)
+func noPasses() StageEvidence { return noStages("no pass for evidence was made") }
+
+// noStages is why there is nothing.
+func noStages(why string) StageEvidence {
+	none := measured.Unavailable[float64]("%s", why)
 	return StageEvidence{
 		Stages: []StageCost{}, StagesUnavailable: why, SumNSPerKiB: none, PassNSPerKiB: none, SumOverPass: none, StolenShare: none, PassOverUnwatched: none,
 		TimedNSPerKiB: none, SumOverTimed: none, UnwatchedOverTimed: none, MissedShare: none,
@@ -110,7 +112,9 @@ func (d *caseData) stageEvidence(side string, timed Metric) StageEvidence {
 		}
 	}
 	if e.Passes = len(passes); e.Passes == 0 {
-		return e
+		none := noStages(e.StagesUnavailable)
+		none.KernelUnavailable, none.TimedNSPerKiB = e.KernelUnavailable, e.TimedNSPerKiB
+		return none
 	}
 	e.StagesUnavailable = ""
 	var sums, pass, ofPass, cost, before, stolen []float64

@@ -55,7 +55,7 @@ func linkRemarks(p Path, l Link) []string {
 	case l == NIC:
 		return nil
 	case p.ZeroCopy:
-		return []string{"The receiver's socket must not refer to memory that the sender may change. So the kernel copies what was sent without a copy (skb_copy_ubufs) before the receiver gets it: zero copy saves nothing here."}
+		return []string{"The receiver's socket must not refer to memory that the sender may change. So the kernel copies what was sent without a copy (skb_copy_ubufs) before the receiver gets it. That copy takes the place of the one that zero copy was to spare, and a part of it may be made in the receiver's time."}
 	}
 	return []string{"There is no network card, so no DMA to or from one: the receiver's socket gets the very memory that the sender's socket had."}
 }
