@@ -24,10 +24,11 @@ run: build ## build, then measure this machine: the tour, about a minute and a h
 test: ## every test; what this machine can't do is skipped with its reason
 	$(GO) test -timeout $(TIMEOUT) ./...
 
-# Only packages that do several things at once have something to find, and of the command's tests those in which something happens meanwhile.
+# Only packages that do several things at once have something to find (package scenarios does one after another), and of the command's tests those in which
+# something happens meanwhile.
 TOGETHER = ^(TestKilled|TestInterrupted.*|TestTerminal|TestLivingRun|TestStandardOutputClosed|TestRunToSink)$$
 race: ## the tests of all packages that do several things at once under the race detector (needs a C compiler)
-	CGO_ENABLED=1 $(GO) test -race -timeout $(TIMEOUT) ./diskwrite ./internal/... ./results/host ./scenarios ./scenarios/links ./scenarios/sink ./scenarios/worker
+	CGO_ENABLED=1 $(GO) test -race -timeout $(TIMEOUT) ./diskwrite ./internal/... ./results/host ./scenarios/links ./scenarios/sink ./scenarios/worker
 	CGO_ENABLED=1 $(GO) test -race -timeout $(TIMEOUT) -run '$(TOGETHER)' ./cmd/copylab
 
 test-kernel: ## every path on another kernel, emulated: docs/other-kernels.md (KERNEL_PACKAGE, KERNEL_DEB, RUN, TESTS)
