@@ -9,11 +9,11 @@ FUZZTIME ?= 10s
 # A package whose tests hang is ended after this long, with every goroutine's stack. The slowest takes a third of it on two CPUs.
 TIMEOUT  ?= 420s
 
-.PHONY: help run build test race test-kernel lint cross bench golden fuzz clean
+.PHONY: help run build test race race-command test-kernel lint cross bench golden fuzz clean
 .DEFAULT_GOAL := help
 
 help: ## print this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build bin/copylab, one static binary
 	$(GO) build -trimpath -buildvcs=auto -o $(BIN) ./cmd/copylab
@@ -24,12 +24,12 @@ run: build ## build, then measure this machine: the tour, about a minute and a h
 test: ## every test; what this machine can't do is skipped with its reason
 	$(GO) test -timeout $(TIMEOUT) ./...
 
-# Only packages that do several things at once have something to find (package scenarios does one after another), and of the command's tests those in which
-# something happens meanwhile.
-TOGETHER = ^(TestKilled|TestInterrupted.*|TestTerminal|TestLivingRun|TestStandardOutputClosed|TestRunToSink)$$
-race: ## the tests of all packages that do several things at once under the race detector (needs a C compiler)
-	CGO_ENABLED=1 $(GO) test -race -timeout $(TIMEOUT) ./diskwrite ./internal/... ./results/host ./scenarios/links ./scenarios/sink ./scenarios/worker
-	CGO_ENABLED=1 $(GO) test -race -timeout $(TIMEOUT) -run '$(TOGETHER)' ./cmd/copylab
+# Only packages that do several things at once have something to find, and of the command's tests those in which something happens meanwhile.
+race: ## the tests of the packages that do several things at once under the race detector (needs a C compiler)
+	CGO_ENABLED=1 $(GO) test -race -timeout $(TIMEOUT) ./diskwrite ./internal/kernel ./scenarios/sink ./scenarios/worker
+
+race-command: ## those of the command, likewise
+	CGO_ENABLED=1 $(GO) test -race -timeout $(TIMEOUT) -run '^(TestKilled|TestInterrupted.*|TestTerminal|TestLivingRun|TestStandardOutputClosed|TestRunToSink)$$' ./cmd/copylab
 
 test-kernel: ## every path on another kernel, emulated: docs/other-kernels.md (KERNEL_PACKAGE, KERNEL_DEB, RUN, TESTS)
 	$(GO) run ./internal/kerneltest/boot $(if $(KERNEL_PACKAGE),-package '$(KERNEL_PACKAGE)') $(if $(KERNEL_DEB),-deb '$(KERNEL_DEB)') \
