@@ -352,10 +352,10 @@ func tcpTable(g group, cases []*results.CaseSummary) (table, bool) {
 		return table{}, false
 	}
 	rtt, least, rate := timeUnit(greatest["rtt"]), timeUnit(greatest["least"]), rateUnit(greatest["rate"])
-	t := table{Caption: g.Name + ": the sender's connections, as TCP_INFO tells of them at the end of a trial (medians)", Columns: []column{
+	t := table{Caption: g.Name + ": the sender's connections, as TCP_INFO tells of them at the end of a trial, and what its network interface sent (medians)", Columns: []column{
 		{Head: "case"}, {Head: "connections", Numeric: true}, {Head: "sent again", Unit: "segments", Numeric: true},
 		{Head: "RTT", Unit: rtt.Name, Numeric: true}, {Head: "least RTT", Unit: least.Name, Numeric: true}, {Head: "delivery rate", Unit: rate.Name, Numeric: true},
-		{Head: "segment", Unit: "B of payload", Numeric: true}, {Head: "window", Unit: "segments", Numeric: true},
+		{Head: "segment", Unit: "B of payload", Numeric: true}, {Head: "window", Unit: "segments", Numeric: true}, {Head: "on the link", Unit: "B/B", Numeric: true},
 		{Head: "held up by", Unit: "receiver's window", Numeric: true}, {Head: "held up by", Unit: "send buffer", Numeric: true}, {Head: "congestion control"},
 	}}
 	for _, c := range cases {
@@ -387,6 +387,7 @@ func tcpTable(g group, cases []*results.CaseSummary) (table, bool) {
 			{Text: name}, {Text: formatCount(int64(info.Connections))}, valueCell(&t, info.Retransmits, formatCount),
 			valueCell(&t, info.RTTNS, in(rtt)), valueCell(&t, info.MinRTTNS, in(least)), valueCell(&t, info.DeliveryBytesPerSecond, in(rate)),
 			valueCell(&t, info.SegmentBytes, formatCount), valueCell(&t, info.CwndSegments, formatCount),
+			valueCell(&t, c.Evidence.LinkBytesPerByte, func(v float64) string { return significant(v, 4) }),
 			busy(info.WindowLimitedNS), busy(info.SndbufLimitedNS), {Text: info.CongestionControl},
 		})
 	}

@@ -492,6 +492,9 @@ func FlameGraphs(s *results.Summary, run fs.FS) (graphs []Chart, missing string)
 	return graphs, missingFlames(len(sides), failed)
 }
 
+// mostReasons is why so many graphs are missing is said at most.
+const mostReasons = 3
+
 // missingFlames says which graphs are missing.
 func missingFlames(all int, failed []error) string {
 	switch {
@@ -502,7 +505,15 @@ func missingFlames(all int, failed []error) string {
 	case len(failed) == 1:
 		return fmt.Sprintf("A flame graph is missing: %v.", failed[0])
 	}
-	return fmt.Sprintf("%d of %d flame graphs are missing: %v, and likewise.", len(failed), all, failed[0])
+	var why []string
+	for _, err := range failed[:min(len(failed), mostReasons)] {
+		why = append(why, err.Error())
+	}
+	text := strings.Join(why, "; ")
+	if more := len(failed) - len(why); more > 0 {
+		text += fmt.Sprintf("; and %d more", more)
+	}
+	return fmt.Sprintf("%d of %d flame graphs are missing: %s.", len(failed), all, text)
 }
 
 // htmlFlame is a flame graph in an HTML page.

@@ -530,7 +530,7 @@ func TestFlameGraphsMissing(t *testing.T) {
 	}{
 		{"deleted", fstest.MapFS{}, 0, gone},
 		{"damaged", damaged, 2, "A flame graph is missing: profiles/sendfile-sender.pb.gz: read pprof profile: the file was cut off"},
-		{"two", two, 1, "2 of 3 flame graphs are missing: open profiles/read-write-sender.pb.gz: file does not exist, and likewise."},
+		{"two", two, 1, "2 of 3 flame graphs are missing: open profiles/read-write-sender.pb.gz: file does not exist; profiles/sendfile-sender.pb.gz: read pprof profile: it is no compressed file"},
 		{"not looked for", nil, 0, ""},
 	} {
 		shown, _, missing := htmlFlames(s, tt.run)

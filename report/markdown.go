@@ -38,7 +38,7 @@ func writeMarkdown(w io.Writer, s *results.Summary) error {
 			m.figure(f)
 		}
 	}
-	m.f("## Evidence\n\nWhat the kernel itself says happened, medians over the counted trials.\n\n")
+	m.f("## Evidence\n\nWhat the kernel itself says happened: medians over the counted trials, and over the passes for evidence where a table says so.\n\n")
 	m.list("### "+verdictsHeading, d.Verdicts)
 	for _, t := range d.Evidence {
 		m.table(t)

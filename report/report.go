@@ -72,39 +72,40 @@ func WriteFolder(dir string, s *results.Summary) error {
 			return err
 		}
 	}
-	return WriteCharts(filepath.Join(dir, "charts"), s, os.DirFS(dir))
+	_, err := WriteCharts(filepath.Join(dir, "charts"), s, os.DirFS(dir)) // the report says what is missing
+	return err
 }
 
 // WriteCharts writes every chart of the summary into dir, which it makes if need be, as SVG and PNG, and as SVG every diagram, and every flame graph
 // whose profile is in run, the run's folder; nil draws none of those. Where there is nothing it makes no folder. Each file appears whole or not at all.
-func WriteCharts(dir string, s *results.Summary, run fs.FS) error {
+func WriteCharts(dir string, s *results.Summary, run fs.FS) (missing string, err error) {
 	charts, err := Charts(s)
 	if err != nil {
-		return err
+		return "", err
 	}
 	diagrams, err := Diagrams(s)
 	if err != nil {
-		return err
+		return "", err
 	}
-	flames, _ := FlameGraphs(s, run) // the report says what is missing
+	flames, missing := FlameGraphs(s, run)
 	if charts = slices.Concat(charts, diagrams, flames); len(charts) == 0 {
-		return nil
+		return missing, nil
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("make charts folder: %w", err)
+		return "", fmt.Errorf("make charts folder: %w", err)
 	}
 	for _, c := range charts {
 		if err := writeFile(filepath.Join(dir, c.Name+".svg"), c.SVG); err != nil {
-			return err
+			return "", err
 		}
 		if c.PNG == nil {
 			continue
 		}
 		if err := writeFile(filepath.Join(dir, c.Name+".png"), c.PNG); err != nil {
-			return err
+			return "", err
 		}
 	}
-	return nil
+	return missing, nil
 }
 
 // writeFile replaces a file in one step: readers see the old content or the new, never a part.

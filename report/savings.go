@@ -9,6 +9,7 @@ import (
 
 	"copylab/results"
 	"copylab/results/stages"
+	"copylab/results/stats"
 )
 
 // What the evidence lets us say of each case in a sentence: what limited it, what its copies take, and what it saves against its baseline by not
@@ -177,7 +178,7 @@ func (a accounting) verdict() verdict {
 	switch {
 	case paired:
 		v.against = true
-		if s := cost.Against.CopiesShare; s.Low > 0 && !single(s) && cost.Samples >= enoughSamples {
+		if s := cost.Against.CopiesShare; s.Low > 0 && !fewPasses(s) && cost.Samples >= enoughSamples {
 			v.saved = s.Median
 		}
 		parts = a.against(base, cost, *cost.Against)
@@ -257,6 +258,17 @@ func passCount(m results.Metric) string {
 
 // single says whether there is no interval.
 func single(m results.Metric) bool { return len(m.Values) < 2 }
+
+// fewPasses says whether the interval is one of less confidence than what is said to be shown takes.
+func fewPasses(m results.Metric) bool { return m.Confidence < stats.Level }
+
+// soFew says why a difference in so few passes is not said to be shown.
+func soFew(m results.Metric) string {
+	if single(m) {
+		return "in the 1 pass that was made, which has no interval"
+	}
+	return fmt.Sprintf("in %s, too few for a %s interval", passCount(m), formatConfidence(stats.Level))
+}
 
 // copyName names a copy among others: "page cache to program".
 func copyName(s stages.Stage) string {
@@ -516,11 +528,11 @@ func effect(than results.CopySaving, whose string, same bool, many int) string {
 	if m.Median < 0 {
 		difference, interval = nsPerKiB(-m.Median)+" ns/KiB more", overPasses(m, true)
 	}
-	switch {
-	case single(m) && m.Median > 0:
-		return fmt.Sprintf("and copying takes %s, %s, in the 1 pass that was made, which has no interval", difference, of)
-	case single(m) && m.Median < 0:
-		return fmt.Sprintf("and copying takes %s in the 1 pass that was made, which has no interval", difference)
+	switch includesZero := !single(m) && m.Low <= 0 && m.High >= 0; {
+	case fewPasses(m) && !includesZero && m.Median > 0:
+		return fmt.Sprintf("and copying takes %s, %s, %s", difference, of, soFew(m))
+	case fewPasses(m) && !includesZero && m.Median < 0:
+		return fmt.Sprintf("and copying takes %s %s", difference, soFew(m))
 	case m.Low > 0 && same:
 		return fmt.Sprintf("for %s (%s), %s", difference, interval, of)
 	case m.Low > 0:
@@ -541,7 +553,7 @@ func effect(than results.CopySaving, whose string, same bool, many int) string {
 func (a accounting) grown(than results.CopySaving, before results.StageEvidence) string {
 	var list []results.StageSaving
 	for _, s := range than.Stages {
-		if m := s.SavedNSPerKiB; !s.Stage.Copies() && m.Why() == "" && !single(m) && m.High < 0 && -m.Median >= notableChange*sumOfStages(before) {
+		if m := s.SavedNSPerKiB; !s.Stage.Copies() && m.Why() == "" && !fewPasses(m) && m.High < 0 && -m.Median >= notableChange*sumOfStages(before) {
 			list = append(list, s)
 		}
 	}
@@ -568,7 +580,7 @@ func (a accounting) dearer() string {
 		return ""
 	}
 	for _, s := range against.Stages {
-		if m := s.SavedNSPerKiB; s.Stage == stages.CopySocketToReceiver && !single(m) && m.High < 0 && -m.Median >= dearerCopy*s.BaselineNSPerKiB {
+		if m := s.SavedNSPerKiB; s.Stage == stages.CopySocketToReceiver && !fewPasses(m) && m.High < 0 && -m.Median >= dearerCopy*s.BaselineNSPerKiB {
 			return fmt.Sprintf("the receiver's copy takes %s ns/KiB more (%s)", nsPerKiB(-m.Median), overPasses(m, true))
 		}
 	}

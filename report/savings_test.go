@@ -89,7 +89,7 @@ func (c sampled) pass(r *rand.Rand, number int) (t results.Trial, any bool) {
 		}
 		s.ClockNS = measured.Known(total)
 		one := t.Sides[side]
-		one.Stages = s
+		one.Stages, one.UserNS, one.SystemNS = s, measured.Known[int64](0), measured.Known(total)
 		t.Sides[side] = one
 		any = true
 	}
@@ -167,14 +167,14 @@ func evidences() []struct {
 		}
 		took := as(receiver, every(1, 0, sendfileCosts()))
 		took.rUser, took.rSys = 1, as(receiver, []costs{of}).sSys
-		return sampled{madeUp: madeUp{c, took}, passes: map[string][]costs{"sender": every(3, 2, sendfileCosts()), "receiver": every(3, 2, of)}}
+		return sampled{madeUp: madeUp{c, took}, passes: map[string][]costs{"sender": every(6, 2, sendfileCosts()), "receiver": every(6, 2, of)}}
 	}
-	putOff := otherCase("mmap-zerocopy", sender, every(3, 2, costs{
+	putOff := otherCase("mmap-zerocopy", sender, every(6, 2, costs{
 		stages.CopyDeferred: 260, stages.PassPages: 40, stages.PageFaults: 60, stages.TCPIP: 200, stages.Syscalls: 15,
 	}))
-	putOff.passes["receiver"] = every(3, 0, costs{stages.CopySocketToReceiver: 160, stages.CopyDeferred: 50, stages.TCPIP: 100})
-	loopWithReceiver := loopCase(every(3, 2, loopCosts()))
-	loopWithReceiver.passes["receiver"] = every(3, 0, costs{stages.CopySocketToReceiver: 120, stages.TCPIP: 100})
+	putOff.passes["receiver"] = every(6, 0, costs{stages.CopySocketToReceiver: 160, stages.CopyDeferred: 50, stages.TCPIP: 100})
+	loopWithReceiver := loopCase(every(6, 2, loopCosts()))
+	loopWithReceiver.passes["receiver"] = every(6, 0, costs{stages.CopySocketToReceiver: 120, stages.TCPIP: 100})
 	trace := sendfileCosts()
 	trace[stages.CopyProgramToSocket] = 0.5
 	return []struct {
@@ -184,7 +184,7 @@ func evidences() []struct {
 		{"the loop against sendfile, six passes; the receiver limits sendfile", []sampled{loopCase(every(6, 2, loopCosts())), copiesAtReceiver}},
 		{"three passes", []sampled{loopCase(every(3, 4, loopCosts())), otherCase("sendfile", sender, every(3, 0, sendfileCosts()))}},
 		{"one pass", []sampled{loopCase(every(1, 0, loopCosts())), otherCase("sendfile", receiver, every(1, 0, sendfileCosts()))}},
-		{"one of two copies is spared, page faults instead", []sampled{loopCase(every(3, 2, loopCosts())), otherCase("mmap-write", sender, every(3, 2, costs{
+		{"one of two copies is spared, page faults instead", []sampled{loopCase(every(6, 2, loopCosts())), otherCase("mmap-write", sender, every(6, 2, costs{
 			stages.CopyProgramToSocket: 104, stages.PageFaults: 90, stages.CacheLookup: 20, stages.TCPIP: 150, stages.Syscalls: 15,
 		}))}},
 		{"copies that were put off, some in the receiver's time, are more than those that were spared", []sampled{loopWithReceiver, putOff}},
@@ -192,36 +192,36 @@ func evidences() []struct {
 			loopCase([]costs{loopCosts(), loopCosts(), loopCosts(), loopCosts(), loopCosts(), loopCosts()}),
 			otherCase("go-copy-buffer", sender, every(6, 4, costs{stages.CopyCacheToProgram: 105, stages.CopyProgramToSocket: 100, stages.TCPIP: 150, stages.Syscalls: 30, stages.Program: 24})),
 		}},
-		{"the same copies for more, and encryption", []sampled{loopCase(every(3, 2, loopCosts())), otherCase("tls", sender, every(3, 2, costs{
+		{"the same copies for more, and encryption", []sampled{loopCase(every(6, 2, loopCosts())), otherCase("tls", sender, every(6, 2, costs{
 			stages.CopyCacheToProgram: 120, stages.CopyProgramToSocket: 130, stages.Encryption: 600, stages.TCPIP: 150, stages.Program: 50,
 		}))}},
-		{"a single sample in a copy is none", []sampled{loopCase(every(3, 2, loopCosts())), otherCase("sendfile", receiver, every(3, 0, trace))}},
+		{"a single sample in a copy is none", []sampled{loopCase(every(6, 2, loopCosts())), otherCase("sendfile", receiver, every(6, 0, trace))}},
 		{"no copy in either", []sampled{
-			{madeUp: madeUp{transferCase(0, "sendfile", 64<<10, nil), as(receiver, every(1, 0, sendfileCosts()))}, passes: ofSender(every(3, 2, sendfileCosts()))},
-			{madeUp: madeUp{against(transferCase(0, "splice", 64<<10, nil), transferCase(0, "sendfile", 64<<10, nil)), timed(receiver, 226)}, passes: ofSender(every(3, 2, costs{
+			{madeUp: madeUp{transferCase(0, "sendfile", 64<<10, nil), as(receiver, every(1, 0, sendfileCosts()))}, passes: ofSender(every(6, 2, sendfileCosts()))},
+			{madeUp: madeUp{against(transferCase(0, "splice", 64<<10, nil), transferCase(0, "sendfile", 64<<10, nil)), timed(receiver, 226)}, passes: ofSender(every(6, 2, costs{
 				stages.PassPages: 50, stages.CacheLookup: 16, stages.TCPIP: 140, stages.Syscalls: 20,
 			}))},
 		}},
 		{"the passes are far from the timed trials", []sampled{
-			{madeUp: madeUp{transferCase(0, "read-write", 64<<10, nil), timed(readWriteSpeed(), 340)}, passes: ofSender(every(3, 2, loopCosts()))},
-			otherCase("sendfile", receiver, every(3, 2, sendfileCosts())),
+			{madeUp: madeUp{transferCase(0, "read-write", 64<<10, nil), timed(readWriteSpeed(), 340)}, passes: ofSender(every(6, 2, loopCosts()))},
+			otherCase("sendfile", receiver, every(6, 2, sendfileCosts())),
 		}},
 		{"the passes of the baseline failed", []sampled{loopCase([]costs{nil, loopCosts()}), otherCase("sendfile", receiver, []costs{sendfileCosts(), nil})}},
-		{"an ordinary user", []sampled{userOnly(loopCase(every(3, 2, loopCosts()))), userOnly(otherCase("sendfile", receiver, every(3, 2, sendfileCosts())))}},
+		{"an ordinary user", []sampled{userOnly(loopCase(every(6, 2, loopCosts()))), userOnly(otherCase("sendfile", receiver, every(6, 2, sendfileCosts())))}},
 		{"too few samples to say that something is not there", []sampled{
 			loopCase(every(2, 0, costs{stages.CopyCacheToProgram: 14, stages.CopyProgramToSocket: 8, stages.TCPIP: 6})), otherCase("sendfile", receiver, every(2, 0, costs{stages.TCPIP: 7})),
 		}},
 		{"too few samples at all", []sampled{
 			appendCase("buffered", direct, []costs{{stages.BlockLayer: 2}}), appendCase("direct", direct, []costs{{stages.BlockLayer: 2}}),
 		}},
-		{"a copy that takes little of much", []sampled{appendCase("dsync", direct, every(3, 0, costs{stages.CopyProgramToCache: 12, stages.Filesystem: 800, stages.BlockLayer: 500}))}},
-		{"a copy of the request", []sampled{loopCase(every(3, 2, loopCosts())), otherCase("sendfile", receiver, every(3, 0, costs{stages.CopySocketToReceiver: 1, stages.TCPIP: 40, stages.PassPages: 9}))}},
+		{"a copy that takes little of much", []sampled{appendCase("dsync", direct, every(6, 0, costs{stages.CopyProgramToCache: 12, stages.Filesystem: 800, stages.BlockLayer: 500}))}},
+		{"a copy of the request", []sampled{loopCase(every(6, 2, loopCosts())), otherCase("sendfile", receiver, every(6, 0, costs{stages.CopySocketToReceiver: 1, stages.TCPIP: 40, stages.PassPages: 9}))}},
 		{"receivers", []sampled{
 			discard("recv", costs{stages.CopySocketToReceiver: 150, stages.TCPIP: 60, stages.Syscalls: 20}),
 			discard("discard", costs{stages.TCPIP: 66, stages.Syscalls: 20}),
 		}},
-		{"writes", []sampled{appendCase("buffered", buffered, every(3, 2, appends)), appendCase("direct", direct, every(3, 0, past))}},
-		{"writes by an ordinary user", []sampled{userOnly(appendCase("buffered", buffered, every(3, 2, appends))), userOnly(appendCase("direct", direct, every(3, 2, past)))}},
+		{"writes", []sampled{appendCase("buffered", buffered, every(6, 2, appends)), appendCase("direct", direct, every(6, 0, past))}},
+		{"writes by an ordinary user", []sampled{userOnly(appendCase("buffered", buffered, every(6, 2, appends))), userOnly(appendCase("direct", direct, every(6, 2, past)))}},
 		{"no passes", []sampled{loopCase(nil), otherCase("sendfile", receiver, nil)}},
 	}
 }

@@ -62,7 +62,7 @@ func stageLook(s stages.Stage) look {
 const shownShare = 0.02
 
 // restName stands for the stages that are too small to be drawn.
-var restName = fmt.Sprintf("less than %s each", formatShare(shownShare))
+func restName() string { return fmt.Sprintf("less than %s each", formatShare(shownShare)) }
 
 // restLook is how they are drawn.
 func restLook() look { return look{Color: rule} }
@@ -91,6 +91,17 @@ func sumOfStages(e results.StageEvidence) float64 {
 		sum += c.NSPerKiB
 	}
 	return sum
+}
+
+// restOf is what the stages take that are not among the notable ones.
+func restOf(e results.StageEvidence, notable []stages.Stage) float64 {
+	rest := 0.0
+	for _, c := range e.Stages {
+		if !slices.Contains(notable, c.Stage) {
+			rest += c.NSPerKiB
+		}
+	}
+	return rest
 }
 
 // allOf is what all stages of a side take together: the median of the passes' sums, which the medians of the stages need not add up to.
@@ -161,15 +172,13 @@ func (f figureMaker) stages() []figure {
 			if len(sides) > 1 {
 				row.Label += ", " + side
 			}
-			rest := sumOfStages(e)
 			for _, s := range notable {
 				if cost := costOfStage(e, s); cost > 0 {
 					l := stageLook(s)
 					row.Segments = append(row.Segments, segment{Value: cost, Look: &l})
-					rest -= cost
 				}
 			}
-			if rest > 1e-9*sumOfStages(e) {
+			if rest := restOf(e, notable); rest > 0 {
 				l := restLook()
 				row.Segments, small = append(row.Segments, segment{Value: rest, Look: &l}), true
 			}
@@ -185,7 +194,7 @@ func (f figureMaker) stages() []figure {
 		b.Legend = append(b.Legend, legendItem{string(s), stageLook(s)})
 	}
 	if small {
-		b.Legend = append(b.Legend, legendItem{restName, restLook()})
+		b.Legend = append(b.Legend, legendItem{restName(), restLook()})
 	}
 	how := "CPU time by stage, from samples of passes after the timed trials: medians."
 	if hidden := hiddenStages(cases, sides); hidden != "" {
@@ -277,10 +286,10 @@ func stageTables(g group) []table {
 		}
 		costs.Columns = append(costs.Columns, column{Head: string(s), Numeric: true, Spare: spare})
 	}
-	costs.Columns = append(costs.Columns, column{Head: restName, Numeric: true, Spare: 1}, column{Head: "all", Numeric: true})
+	costs.Columns = append(costs.Columns, column{Head: restName(), Numeric: true, Spare: 1}, column{Head: "all", Numeric: true})
 	trust := table{Caption: g.Name + ": the evidence passes against the timed trials, CPU time", Columns: []column{
 		{Head: "case"}, {Head: "side"}, {Head: "passes", Numeric: true}, {Head: "stages", Unit: "ns/KiB", Numeric: true}, {Head: "timed", Unit: "ns/KiB", Numeric: true},
-		{Head: "stages", Unit: "/ timed", Numeric: true}, {Head: "stages", Unit: "/ same pass", Numeric: true}, {Head: "sampled", Unit: "/ unwatched", Numeric: true}, {Head: "samples lost", Numeric: true}, {Head: "stacks", Spare: 1},
+		{Head: "stages", Unit: "/ timed", Numeric: true}, {Head: "samples", Unit: "/ same pass", Numeric: true}, {Head: "sampled", Unit: "/ unwatched", Numeric: true}, {Head: "samples lost", Numeric: true}, {Head: "stacks", Spare: 1},
 	}}
 	for _, c := range cases {
 		for _, side := range append(sidesOf(g), "machine") {
@@ -295,12 +304,6 @@ func stageTables(g group) []table {
 				continue
 			}
 			row := []cell{{Text: label(c)}, {Text: side}}
-			rest := 0.0
-			for _, c := range e.Stages {
-				if !slices.Contains(notable, c.Stage) {
-					rest += c.NSPerKiB
-				}
-			}
 			for _, s := range notable {
 				cost := costOfStage(e, s)
 				text := "–"
@@ -309,12 +312,12 @@ func stageTables(g group) []table {
 				}
 				row = append(row, cell{Text: text})
 			}
-			row = append(row, cell{Text: ns(rest)}, valueCell(&costs, e.SumNSPerKiB, ns))
+			row = append(row, cell{Text: ns(restOf(e, notable))}, valueCell(&costs, e.SumNSPerKiB, ns))
 			costs.Rows = append(costs.Rows, row)
 			trust.Rows = append(trust.Rows, []cell{
 				{Text: label(c)}, {Text: side}, {Text: fmt.Sprint(e.Passes)}, valueCell(&trust, e.SumNSPerKiB, ns), valueCell(&trust, e.TimedNSPerKiB, ns),
 				valueCell(&trust, e.SumOverTimed, func(v float64) string { return fmt.Sprintf("%.2f", v) }),
-				valueCell(&trust, e.SumOverPass, func(v float64) string { return fmt.Sprintf("%.2f", v) }), valueCell(&trust, e.PassOverUnwatched, func(v float64) string { return fmt.Sprintf("%.2f", v) }), valueCell(&trust, e.MissedShare, formatShare), {Text: e.Profile},
+				valueCell(&trust, e.SampledOverPass, func(v float64) string { return fmt.Sprintf("%.2f", v) }), valueCell(&trust, e.PassOverUnwatched, func(v float64) string { return fmt.Sprintf("%.2f", v) }), valueCell(&trust, e.MissedShare, formatShare), {Text: e.Profile},
 			})
 		}
 	}
@@ -360,7 +363,7 @@ func noStages(s *results.Summary) []string {
 func partlySeen(s *results.Summary) []string {
 	low, high := math.Inf(1), math.Inf(-1)
 	for i := range s.Cases {
-		if v, ok := s.Cases[i].Evidence.Machine.SumOverPass.Get(); ok {
+		if v, ok := s.Cases[i].Evidence.Machine.SampledOverPass.Get(); ok {
 			low, high = min(low, v), max(high, v)
 		}
 	}

@@ -22,7 +22,7 @@ func stageEvidence(file string, of costs) results.StageEvidence {
 	}
 	e := results.StageEvidence{
 		Passes: 3, Profile: file, SumNSPerKiB: measured.Known(sum), TimedNSPerKiB: measured.Known(sum / 1.02), SumOverTimed: measured.Known(1.02),
-		SumOverPass: measured.Known(0.99), PassOverUnwatched: measured.Known(1.04), MissedShare: measured.Known(0.0),
+		SampledOverPass: measured.Known(0.99), PassOverUnwatched: measured.Known(1.04), MissedShare: measured.Known(0.0),
 	}
 	for _, s := range stages.All() {
 		if ns := of[s]; ns > 0 {
@@ -189,7 +189,7 @@ func TestRunDiagrams(t *testing.T) {
 		}
 	}
 	dir := filepath.Join(t.TempDir(), "charts")
-	if err := WriteCharts(dir, s, nil); err != nil {
+	if _, err := WriteCharts(dir, s, nil); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "diagram-read-write-and-sendfile.svg")); err != nil {

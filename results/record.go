@@ -230,7 +230,6 @@ type Instrument string
 const (
 	InstrumentNone       Instrument = "none" // the trial next to a sampled one that it is held against
 	InstrumentProfile    Instrument = "cpu profile"
-	InstrumentCPUs       Instrument = "profile of all cpus"
 	InstrumentSyscalls   Instrument = "syscall tracepoints"
 	InstrumentBlockTrace Instrument = "block trace" // where it can't be had, only what was issued is known
 )

@@ -95,11 +95,14 @@ func (d *caseData) sampledPasses(side string) []pass {
 			continue
 		}
 		p := pass{side: side, number: t.Block, samples: s.Samples, ns: map[stages.Stage]float64{}}
-		for stage, ns := range s.NS {
-			p.ns[stage] = float64(ns) / (float64(t.Bytes) / 1024)
+		kib := float64(t.Bytes) / 1024
+		times, _ := stageTimes(t, side)
+		for stage, ns := range times {
+			p.ns[stage] = ns / kib
 		}
-		if other := t.Sides[receiver].Stages; side == sender && other != nil {
-			p.putOff = float64(other.NS[stages.CopyDeferred]+other.NS[stages.CopyToSegments]) / (float64(t.Bytes) / 1024)
+		if side == sender {
+			others, _ := stageTimes(t, receiver)
+			p.putOff = (others[stages.CopyDeferred] + others[stages.CopyToSegments]) / kib
 		}
 		out = append(out, p)
 	}

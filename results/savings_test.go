@@ -15,12 +15,15 @@ func sampledPass(id string, number int, from, to map[stages.Stage]int64) Trial {
 	t := passTrial(id, number)
 	t.Bytes = 1 << 20
 	for name, of := range map[string]map[stages.Stage]int64{sender: from, receiver: to} {
-		s := &StageTimes{ClockNS: known(1), KernelNS: known(1), Samples: 100, NS: map[stages.Stage]int64{}}
+		s := &StageTimes{KernelNS: known(1), Samples: 100, NS: map[stages.Stage]int64{}}
+		total := int64(0)
 		for stage, ns := range of {
 			s.NS[stage] = ns * 1024
+			total += ns * 1024
 		}
+		s.ClockNS = known(total)
 		one := t.Sides[name]
-		one.Stages = s
+		one.Stages, one.UserNS, one.SystemNS = s, known(0), known(total)
 		t.Sides[name] = one
 	}
 	return t

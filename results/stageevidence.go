@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"copylab/results/measured"
@@ -21,10 +22,10 @@ type StageEvidence struct {
 	KernelUnavailable string `json:"kernel_stages_unavailable,omitempty"`
 	Passes            int    `json:"passes"`
 	// SumNSPerKiB is all stages together, and PassNSPerKiB the CPU time that the kernel counted in the same passes, as in the timed trials;
-	// medians. SumOverPass is the one over the other, within a pass: whether the samples show all of the time.
-	SumNSPerKiB  measured.Float `json:"stages_sum_ns_per_kib"`
-	PassNSPerKiB measured.Float `json:"pass_cpu_ns_per_kib"`
-	SumOverPass  measured.Float `json:"stages_sum_over_pass_cpu"`
+	// medians. SampledOverPass is the time that the samples stand for over the latter, within a pass: whether they show all of it, and no other.
+	SumNSPerKiB     measured.Float `json:"stages_sum_ns_per_kib"`
+	PassNSPerKiB    measured.Float `json:"pass_cpu_ns_per_kib"`
+	SampledOverPass measured.Float `json:"sampled_over_pass_cpu"`
 	// StolenShare of the machine's CPU time in the passes was taken by the hypervisor, median. The samples show it where it was taken, as if the code there
 	// had run for so long; the kernel's CPU time has none of it.
 	StolenShare measured.Float `json:"stolen_share"`
@@ -61,6 +62,8 @@ type FunctionCost struct {
 const (
 	// reconciledWithin is how far the stages together may be from the timed CPU time before a warning says so.
 	reconciledWithin = 0.10
+	// sampledWithin is how far the time that samples stand for may be from that of their pass. Samples miss some of the switching between threads.
+	sampledWithin = 0.20
 	// mostMissed and mostOtherShare are what may be missing, or without a stage, before a warning says so.
 	mostMissed     = 0.02
 	mostOtherShare = 0.05
@@ -73,7 +76,7 @@ func noPasses() StageEvidence { return noStages("no pass for evidence was made")
 func noStages(why string) StageEvidence {
 	none := measured.Unavailable[float64]("%s", why)
 	return StageEvidence{
-		Stages: []StageCost{}, StagesUnavailable: why, SumNSPerKiB: none, PassNSPerKiB: none, SumOverPass: none, StolenShare: none, PassOverUnwatched: none,
+		Stages: []StageCost{}, StagesUnavailable: why, SumNSPerKiB: none, PassNSPerKiB: none, SampledOverPass: none, StolenShare: none, PassOverUnwatched: none,
 		TimedNSPerKiB: none, SumOverTimed: none, UnwatchedOverTimed: none, MissedShare: none,
 	}
 }
@@ -81,10 +84,8 @@ func noStages(why string) StageEvidence {
 // stageEvidence puts together what the passes saw of a side, or of the machine. timed is the metric of its CPU time in the timed trials.
 func (d *caseData) stageEvidence(side string, timed Metric) StageEvidence {
 	of := func(t Trial) *StageTimes { return t.Sides[side].Stages }
-	used := func(t Trial) measured.Int { return sideTime(t, side, Side.CPUNS) }
 	if side == machine {
 		of = func(t Trial) *StageTimes { return t.MachineStages }
-		used = func(t Trial) measured.Int { return t.Machine.BusyNS }
 	}
 	e := noPasses()
 	e.TimedNSPerKiB = medianOf(timed)
@@ -94,7 +95,7 @@ func (d *caseData) stageEvidence(side string, timed Metric) StageEvidence {
 		s := of(t)
 		switch {
 		case t.Instrument == InstrumentNone:
-			unwatched[t.Block] = perKiB(used(t), t.Bytes)
+			unwatched[t.Block] = perKiB(cpuTime(t, side), t.Bytes)
 		case s == nil || t.Bytes <= 0:
 			continue
 		case s.ClockNS.Why() != "":
@@ -123,25 +124,26 @@ func (d *caseData) stageEvidence(side string, timed Metric) StageEvidence {
 	var missed, samples int64
 	for _, t := range passes {
 		s, kib := of(t), float64(t.Bytes)/1024
+		times, scale := stageTimes(t, side)
 		sum := 0.0
 		for _, stage := range stages.All() { // in one order: so the sum is always the same
 			if stage != stages.Idle {
-				sum += float64(s.NS[stage]) / kib
+				sum += times[stage] / kib
 			}
 		}
 		sums = append(sums, sum)
 		for _, stage := range stages.All() {
-			ns := float64(s.NS[stage]) / kib
+			ns := times[stage] / kib
 			byStage[stage] = append(byStage[stage], ns)
 			if sum > 0 {
 				shares[stage] = append(shares[stage], ns/sum)
 			}
 		}
 		for _, f := range s.Other {
-			other[f.Function] += float64(f.NS) / kib / float64(len(passes))
+			other[f.Function] += float64(f.NS) * scale / kib / float64(len(passes))
 		}
 		missed, samples = missed+s.Missed, samples+s.Samples
-		ns, ok := used(t).Get()
+		ns, ok := cpuTime(t, side).Get()
 		if !ok || ns <= 0 {
 			continue
 		}
@@ -149,7 +151,11 @@ func (d *caseData) stageEvidence(side string, timed Metric) StageEvidence {
 		if part, ok := share(t.Machine.StealNS, t.Machine.TotalNS).Get(); ok {
 			stolen = append(stolen, part)
 		}
-		ofPass = append(ofPass, sum*kib/float64(ns))
+		sampled := sum * kib
+		if clock, ok := s.ClockNS.Get(); ok && side != machine { // whose clock goes on while it is idle
+			sampled = float64(clock)
+		}
+		ofPass = append(ofPass, sampled/float64(ns))
 		if alone, ok := unwatched[t.Block]; ok {
 			if alone, ok := alone.Get(); ok && alone > 0 {
 				before, cost = append(before, alone), append(cost, float64(ns)/kib/alone)
@@ -176,13 +182,44 @@ func (d *caseData) stageEvidence(side string, timed Metric) StageEvidence {
 	}
 	if e.KernelUnavailable != "" {
 		e.SumNSPerKiB = measured.Unavailable[float64]("%s", e.KernelUnavailable)
-		e.SumOverTimed, e.SumOverPass = e.SumNSPerKiB, e.SumNSPerKiB
+		e.SumOverTimed, e.SampledOverPass = e.SumNSPerKiB, e.SumNSPerKiB
 		return e
 	}
 	e.SumNSPerKiB = measured.Known(stats.Median(sums))
-	e.SumOverPass = medianOr(ofPass, "the passes took no CPU time that the kernel's clock shows")
+	e.SampledOverPass = medianOr(ofPass, "the passes took no CPU time that the kernel's clock shows")
 	e.SumOverTimed = overTimed(sums, e.TimedNSPerKiB)
 	return e
+}
+
+// cpuTime is what the kernel counted of a side's CPU time in a trial, or of the machine's busy time.
+func cpuTime(t Trial, side string) measured.Int {
+	if side == machine {
+		return t.Machine.BusyNS
+	}
+	return sideTime(t, side, Side.CPUNS)
+}
+
+// stageTimes is the CPU time of each stage in a pass, in ns. The samples tell how the time is shared out, and the kernel's clock how much there was of it: scale is
+// that over the time that the samples stand for. It is 1 for the machine, whose clock is none by which a process is measured; where the samples are the program's only; and where
+// the side's time is not known.
+func stageTimes(t Trial, side string) (times map[stages.Stage]float64, scale float64) {
+	s := t.Sides[side].Stages
+	if side == machine {
+		s = t.MachineStages
+	}
+	times, scale = map[stages.Stage]float64{}, 1
+	if s == nil {
+		return times, scale
+	}
+	used, known := cpuTime(t, side).Get()
+	sampled, ok := s.ClockNS.Get()
+	if side != machine && known && used > 0 && ok && sampled > 0 && s.KernelNS.Why() == "" {
+		scale = float64(used) / float64(sampled)
+	}
+	for stage, ns := range s.NS {
+		times[stage] = float64(ns) * scale
+	}
+	return times, scale
 }
 
 // stageCost is a stage's median with its interval, which one pass does not give.
@@ -253,10 +290,10 @@ func (d *caseData) stageWarnings(e Evidence) []string {
 		if ratio, ok := s.SumOverTimed.Get(); ok && (ratio < 1-reconciledWithin || ratio > 1+reconciledWithin) {
 			sum, _ := s.SumNSPerKiB.Get()
 			timed, _ := s.TimedNSPerKiB.Get()
-			out = append(out, fmt.Sprintf("the stages of the %s's CPU time add up to %.3g ns/KiB in the passes for evidence, %.2f times the %.3g of the timed trials%s", side, sum, ratio, timed, s.whyOff()))
+			out = append(out, fmt.Sprintf("the stages of the %s's CPU time add up to %s ns/KiB in the passes for evidence, %.2f times the %s of the timed trials%s", side, fewDigits(sum), ratio, fewDigits(timed), s.whyOff()))
 		}
-		if ratio, ok := s.SumOverPass.Get(); ok && (ratio < 1-reconciledWithin || ratio > 1+reconciledWithin) {
-			out = append(out, fmt.Sprintf("the stages of the %s's CPU time add up to %.2f times what the kernel counted in the same passes%s", side, ratio, s.whyOffPass()))
+		if ratio, ok := s.SampledOverPass.Get(); ok && (ratio < 1-sampledWithin || ratio > 1+sampledWithin) {
+			out = append(out, fmt.Sprintf("the samples of the %s stand for %.2f times the CPU time that the kernel counted in the same passes%s", side, ratio, s.whyOffPass()))
 		}
 		if missed, ok := s.MissedShare.Get(); ok && missed > mostMissed {
 			out = append(out, fmt.Sprintf("%.2g of the samples of the %s were lost: its stages are of the others", missed, side))
@@ -268,6 +305,14 @@ func (d *caseData) stageWarnings(e Evidence) []string {
 		}
 	}
 	return out
+}
+
+// fewDigits writes three digits of a number, or all of those before the point.
+func fewDigits(v float64) string {
+	if v >= 1000 {
+		return strconv.FormatFloat(v, 'f', 0, 64)
+	}
+	return strconv.FormatFloat(v, 'g', 3, 64)
 }
 
 // whyOff says what makes the passes differ from the timed trials, as far as the trials next to them tell.
@@ -285,12 +330,12 @@ const stolenMuch = 0.03
 
 // whyOffPass says why the samples differ from the CPU time of their own passes, where that is known.
 func (e StageEvidence) whyOffPass() string {
-	ratio, _ := e.SumOverPass.Get()
+	ratio, _ := e.SampledOverPass.Get()
 	if stolen, ok := e.StolenShare.Get(); ok && ratio > 1 && stolen > stolenMuch {
 		return fmt.Sprintf(": the hypervisor took %.2g of the machine's time meanwhile, which samples can't tell from the program's", stolen)
 	}
 	if ratio < 1 {
-		return ": where a thread waits often, taking the sampler off and putting it back is in the one and not in the other"
+		return ": where a thread waits often, some of what it takes to switch to it is no sample's"
 	}
 	return ": the samples don't show where it went"
 }

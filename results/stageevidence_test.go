@@ -1,6 +1,7 @@
 package results
 
 import (
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -49,7 +50,7 @@ func TestStageEvidence(t *testing.T) {
 	wantNear(t, "sum", from.SumNSPerKiB, 210e6/kib)
 	wantNear(t, "timed", from.TimedNSPerKiB, 200e6/kib)
 	wantNear(t, "sum over timed", from.SumOverTimed, 1.05)
-	wantNear(t, "sum over pass", from.SumOverPass, 210.0/220)
+	wantNear(t, "sampled over pass", from.SampledOverPass, 1)
 	wantNear(t, "pass", from.PassNSPerKiB, 220e6/kib)
 	wantNear(t, "pass over unwatched", from.PassOverUnwatched, 220.0/200)
 	wantNear(t, "unwatched over timed", from.UnwatchedOverTimed, 1)
@@ -81,6 +82,39 @@ func TestStageEvidence(t *testing.T) {
 	}
 }
 
+// The samples tell how a pass's time is shared out, and the kernel's clock how much there was of it: samples that stand for more or less change no stage. Of the machine
+// they stand for what they are.
+func TestStagesShareOutTheTimeOfTheirPass(t *testing.T) {
+	for _, part := range []int64{50, 100, 200} {
+		pass := passTrial(caseRW, 1)
+		s := pass.Sides[sender].Stages
+		s.ClockNS = known(220_000_000 * part / 100)
+		for stage := range s.NS {
+			s.NS[stage] = s.NS[stage] * part / 100
+		}
+		s.Other[0].NS = s.Other[0].NS * part / 100
+		seen := *s
+		pass.MachineStages = &seen
+		pass.Machine.BusyNS = known(420_000_000)
+		c := passedForTest(pass)
+		const kib = 64 << 10
+		e := c.Evidence.Sides[sender].StageEvidence
+		wantNear(t, "sum", e.SumNSPerKiB, 210e6/kib)
+		wantNear(t, "samples over pass", e.SampledOverPass, float64(part)/100)
+		if math.Abs(e.Stages[0].NSPerKiB-100e6/kib) > 1e-6 || math.Abs(e.Other[0].NSPerKiB-10e6/kib) > 1e-6 {
+			t.Errorf("%d %%: stages %+v, other %+v", part, e.Stages, e.Other)
+		}
+		if copies := c.Copies[sender].CopiesNSPerKiB.Median; math.Abs(copies-180e6/kib) > 1e-6 {
+			t.Errorf("%d %%: %v ns/KiB of copies", part, copies)
+		}
+		wantNear(t, "machine", c.Evidence.Machine.SumNSPerKiB, 210e6/kib*float64(part)/100)
+		wantNear(t, "machine over busy", c.Evidence.Machine.SampledOverPass, 0.5*float64(part)/100)
+		if warned := strings.Contains(strings.Join(c.Warnings, "\n"), fmt.Sprintf("the samples of the sender stand for %.2f times", float64(part)/100)); warned != (part != 100) {
+			t.Errorf("%d %%: warnings %q", part, c.Warnings)
+		}
+	}
+}
+
 // One pass has no interval, and none has no stages; a sum far from the timed CPU time is warned of.
 func TestStageEvidenceOfFewPasses(t *testing.T) {
 	far := passTrial(caseRW, 1)
@@ -90,7 +124,7 @@ func TestStageEvidenceOfFewPasses(t *testing.T) {
 	if s.NSPerKiB == 0 || !strings.Contains(s.Low.Why(), "one pass") || !strings.Contains(s.High.Why(), "one pass") {
 		t.Errorf("%+v", s)
 	}
-	if text := strings.Join(one.Warnings, "\n"); !strings.Contains(text, "the stages of the sender's CPU time add up to 3.97e+03 ns/KiB in the passes for evidence, 1.30 times the 3.05e+03 of the timed trials: the machine, or being sampled, made them") {
+	if text := strings.Join(one.Warnings, "\n"); !strings.Contains(text, "the stages of the sender's CPU time add up to 3967 ns/KiB in the passes for evidence, 1.30 times the 3052 of the timed trials: the machine, or being sampled, made them") {
 		t.Errorf("warnings\n%s", text)
 	}
 	failed := passTrial(caseRW, 1)

@@ -37,6 +37,7 @@ func (c *SyscallCounts) beside() (byName map[string]int64, others, total int64) 
 			delete(byName, name)
 		}
 	}
+	maps.DeleteFunc(byName, func(_ string, n int64) bool { return n == 0 }) // watched for, and not called
 	return byName, others, total
 }
 

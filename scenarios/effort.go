@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"copylab/results/stats"
 )
 
 // Effort says how hard a run tries: how narrow its intervals shall be, and how long it may take for that.
@@ -12,8 +14,8 @@ type Effort string
 // The efforts. A scenario's measure block is written for Normal.
 const (
 	Quick    Effort = "quick"    // ±10 %: a fifth of the budget, trials of half the time, one pass for evidence
-	Normal   Effort = "normal"   // ±3 %, three passes
-	Thorough Effort = "thorough" // ±1 %: five times the budget and the blocks, five passes
+	Normal   Effort = "normal"   // ±3 %, six passes
+	Thorough Effort = "thorough" // ±1 %: five times the budget and the blocks, ten passes
 )
 
 // Efforts lists the efforts from the least to the most.
@@ -89,10 +91,10 @@ const (
 	shortestBudget = 100 * time.Millisecond
 	longestBudget  = 7 * 24 * time.Hour
 
-	// Passes for evidence. One has no interval; three have one of 75 %, five of 94 %.
+	// Passes for evidence. One has no interval. Six are the fewest that have one of 95 %, without which nothing is said to be saved.
 	quickPasses    = 1
-	normalPasses   = 3
-	thoroughPasses = 5
+	normalPasses   = stats.EnoughValues
+	thoroughPasses = 10
 	mostPasses     = 20
 )
 

@@ -35,7 +35,7 @@ func (s *Scenario) WriteEstimate() int64 {
 			trials++ // for the block trace, as long as a counted one
 		}
 		if p.Amount != AmountFile && s.Measure.Evidence > 0 {
-			trials += 2 // in which all CPUs are sampled, and the kernel counts system calls, where that is allowed
+			trials++ // in which the kernel counts system calls, where that is allowed
 		}
 		sum += (trials*trial + warmUpAmount(c, trial)) * p.BlockBytes
 	}

@@ -330,7 +330,7 @@ func TestDefaults(t *testing.T) {
 	if got := s.ReceiveBuffer(s.Cases()[0]); got != 128<<10 {
 		t.Errorf("receive buffer is %d", got)
 	}
-	wantMeasure := Measure{Time: 400 * time.Millisecond, MinBlocks: 5, MaxBlocks: 40, Budget: time.Minute, Precision: 0.03, Evidence: 3}
+	wantMeasure := Measure{Time: 400 * time.Millisecond, MinBlocks: 5, MaxBlocks: 40, Budget: time.Minute, Precision: 0.03, Evidence: 6}
 	if s.Measure != wantMeasure {
 		t.Errorf("measure is %+v, want %+v", s.Measure, wantMeasure)
 	}

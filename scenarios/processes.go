@@ -314,7 +314,8 @@ func (p *Processes) transfer(ctx context.Context, w Work) (results.Trial, error)
 		Path: params.Path, Source: params.Source, File: p.Scratch.File(fileName(w.Case)), FileBytes: params.FileBytes, ChunkBytes: int(params.ChunkBytes),
 		Bytes: w.Amount, Streams: params.Streams, Fetch: params.Workload == "fetch", Cache: worker.Cache(params.Cache),
 		CPU: p.SenderCPU, Device: p.Disk.Device, ToolCost: w.Phase == results.PhaseTool, Socket: socketOf(params),
-		Profile: w.Instrument == results.InstrumentProfile, AllCPUs: w.AllCPUs, Syscalls: w.Instrument == results.InstrumentSyscalls, Memory: countsMemory(w),
+		Profile: w.Instrument == results.InstrumentProfile && !w.AllCPUs, AllCPUs: w.Instrument == results.InstrumentProfile,
+		Syscalls: w.Instrument == results.InstrumentSyscalls, Memory: countsMemory(w),
 	}
 	var at worker.Placement
 	var receive *worker.Receive
@@ -327,7 +328,7 @@ func (p *Processes) transfer(ctx context.Context, w Work) (results.Trial, error)
 		}
 	default:
 		job := p.receive(w.Case, w.Amount)
-		job.Rate, job.Profile, job.Syscalls = w.Rate, w.Instrument == results.InstrumentProfile, w.Instrument == results.InstrumentSyscalls
+		job.Rate, job.Profile, job.Sampled, job.Syscalls = w.Rate, send.Profile, w.AllCPUs, w.Instrument == results.InstrumentSyscalls
 		receive = &job
 		if w.Phase == results.PhaseVerify {
 			receive.Receiver, send.Cache = "checksum", worker.CacheAsIs
@@ -344,7 +345,7 @@ func (p *Processes) transfer(ctx context.Context, w Work) (results.Trial, error)
 		return results.Trial{}, err
 	}
 	t := p.transferTrial(w, pair)
-	if w.Instrument == results.InstrumentProfile || w.AllCPUs {
+	if w.Instrument == results.InstrumentProfile {
 		sampled := map[string]*profile.Profile{"sender": pair.Sender.Profile, "machine": pair.Sender.MachineProfile}
 		if pair.Receiver != nil {
 			sampled["receiver"] = pair.Receiver.Profile
@@ -590,7 +591,8 @@ func (p *Processes) write(ctx context.Context, w Work) (results.Trial, error) {
 		MemoryCopy: p.MemoryCopy && w.Phase == results.PhaseTool, CacheBytes: p.CacheBytes,
 		// The warm-up has one too, so that it is like the trials that count.
 		Timeline: p.Timeline != nil && (w.Phase == results.PhaseWarmup || w.Phase == results.PhaseCounted) && p.Timeline(w.Case), TimelineCPU: p.ReceiverCPU,
-		Modelled: modelledDisks(w.Modelled), Profile: w.Instrument == results.InstrumentProfile, AllCPUs: w.AllCPUs, Syscalls: w.Instrument == results.InstrumentSyscalls, Memory: countsMemory(w),
+		Modelled: modelledDisks(w.Modelled), Profile: w.Instrument == results.InstrumentProfile && !w.AllCPUs, AllCPUs: w.Instrument == results.InstrumentProfile,
+		Syscalls: w.Instrument == results.InstrumentSyscalls, Memory: countsMemory(w),
 	})
 	if err != nil {
 		if len(p.Launcher.Stuck()) > 0 {
@@ -608,7 +610,7 @@ func (p *Processes) write(ctx context.Context, w Work) (results.Trial, error) {
 		MachineStages: r.MachineStages, Memory: r.Memory,
 	}
 	p.whyNotTraced(w, &t)
-	if w.Instrument == results.InstrumentProfile || w.AllCPUs {
+	if w.Instrument == results.InstrumentProfile {
 		if err := p.keepProfiles(w.Case, &t, map[string]*profile.Profile{"writer": r.Profile, "machine": r.MachineProfile}); err != nil {
 			return t, err
 		}

@@ -28,7 +28,7 @@ type Work struct {
 	Modelled []ModelledDisk
 	// Instrument watches the trial; only in the evidence phase.
 	Instrument results.Instrument
-	// AllCPUs has a trial whose sides are sampled sample what all CPUs do too.
+	// AllCPUs has a trial under the sampler tell the sides by samples of all CPUs, not by samples of their threads, which cost more.
 	AllCPUs bool
 }
 
@@ -73,7 +73,7 @@ type Runner struct {
 	Reference func(results.Case) results.Case
 	// Precision is the relative half-width of a ratio's interval at which the run stops.
 	Precision float64
-	// CPUs says that all that the CPUs do may be sampled, so that one trial of each case is made for that.
+	// CPUs says that all that the CPUs do may be sampled.
 	CPUs bool
 	// Syscalls says that the kernel can count the system calls of a trial, so that one of each case is made for that.
 	Syscalls bool
@@ -351,25 +351,16 @@ func (r *Runner) evidenceWorks() (works []Work) {
 				slices.Reverse(instruments)
 			}
 			for _, one := range instruments {
-				add(c, pass, Work{Instrument: one, AllCPUs: one == results.InstrumentProfile && !r.samplesCPUs(c)})
+				add(c, pass, Work{Instrument: one, AllCPUs: one == results.InstrumentProfile && r.CPUs})
 			}
 		}
 	}
 	for _, c := range cases {
-		if r.samplesCPUs(c) {
-			add(c, 1, Work{Instrument: results.InstrumentCPUs, AllCPUs: true})
-		}
 		if r.countsSyscalls(c) {
 			add(c, 1, Work{Instrument: results.InstrumentSyscalls})
 		}
 	}
 	return works
-}
-
-// samplesCPUs says that a case has a trial in which all CPUs are sampled, which makes the sides more expensive than their own samples do. Where a trial
-// writes a whole file, that is done together; and so it is where it may not be done, which then is said.
-func (r *Runner) samplesCPUs(c results.Case) bool {
-	return r.CPUs && r.Measure.Evidence > 0 && c.Params.Amount != AmountFile
 }
 
 // countsSyscalls says that a case has a trial in which the kernel counts its system calls, which slows each of them: one, since a count varies little. Where a
@@ -421,9 +412,6 @@ func (r *Runner) evidenceTime() time.Duration {
 		}
 		of := int64(evidencePasses(c, r.Measure) * len(sampledPass(c)))
 		if r.countsSyscalls(c) {
-			of++
-		}
-		if r.samplesCPUs(c) {
 			of++
 		}
 		trials += of * r.sampledLength(c)

@@ -145,9 +145,9 @@ func TestSetErrors(t *testing.T) {
 }
 
 func TestEffort(t *testing.T) {
-	normal := Measure{Time: 400 * time.Millisecond, MinBlocks: 5, MaxBlocks: 40, Budget: time.Minute, Precision: 0.03, Evidence: 3}
+	normal := Measure{Time: 400 * time.Millisecond, MinBlocks: 5, MaxBlocks: 40, Budget: time.Minute, Precision: 0.03, Evidence: 6}
 	quick := Measure{Time: 200 * time.Millisecond, MinBlocks: 5, MaxBlocks: 40, Budget: 12 * time.Second, Precision: 0.10, Evidence: 1}
-	thorough := Measure{Time: 400 * time.Millisecond, MinBlocks: 5, MaxBlocks: 200, Budget: 5 * time.Minute, Precision: 0.01, Evidence: 5}
+	thorough := Measure{Time: 400 * time.Millisecond, MinBlocks: 5, MaxBlocks: 200, Budget: 5 * time.Minute, Precision: 0.01, Evidence: 10}
 	literal := func(m Measure) Measure {
 		m.Time, m.Budget, m.MaxBlocks, m.Evidence = 100*time.Millisecond, 7*time.Second, 10, 2
 		return m
@@ -179,7 +179,7 @@ func TestEffort(t *testing.T) {
 		}
 	}
 	// What is off stays off, and what a scenario asks for is scaled.
-	for effort, want := range map[Effort][2]int{Quick: {0, 1}, Normal: {0, 2}, Thorough: {0, 5}} {
+	for effort, want := range map[Effort][2]int{Quick: {0, 1}, Normal: {0, 2}, Thorough: {0, 10}} {
 		for i, text := range []string{"off", "2"} {
 			s := parse(t, with("transfer: {}\nmeasure: {evidence: "+text+"}\n"))
 			if err := s.SetEffort(effort); err != nil {

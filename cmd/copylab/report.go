@@ -75,7 +75,11 @@ func (o *reportOptions) run(c *cobra.Command, run string) (err error) {
 		if dir == "" {
 			dir = filepath.Join(runFolder(run), "charts")
 		}
-		return report.WriteCharts(dir, summary, folder)
+		missing, err := report.WriteCharts(dir, summary, folder)
+		if missing != "" {
+			fmt.Fprintln(c.ErrOrStderr(), missing)
+		}
+		return err
 	}
 	if o.output == "" {
 		return report.Write(c.OutOrStdout(), summary, o.format, report.Options{Color: !o.noColor && colorful(c.OutOrStdout()), Width: width(c.OutOrStdout()), Run: folder})

@@ -41,7 +41,7 @@ func OpenHardware(event HardwareEvent) (h *Hardware, err error) {
 			continue
 		}
 		if err != nil {
-			return nil, errors.Join(explainHardware(err), h.Close())
+			return nil, errors.Join(explainHardware(err, EventSources), h.Close())
 		}
 		h.fds = append(h.fds, fd)
 	}
@@ -58,11 +58,13 @@ func (e HardwareEvent) config() uint64 {
 	return unix.PERF_COUNT_HW_CPU_CYCLES
 }
 
-func explainHardware(err error) error {
+// explainHardware says why there is no counter. Who may not have one is told so before the kernel has looked whether there is any.
+func explainHardware(err error, sources string) error {
+	refused := errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM)
 	switch {
-	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.ENODEV):
+	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.ENODEV), refused && ProcessorCounters(sources) == "":
 		return fmt.Errorf("perf_event_open: %w: this machine has no such counter (virtual ones often have none)", err)
-	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM):
+	case refused:
 		return fmt.Errorf("perf_event_open: %w: sudo sysctl kernel.perf_event_paranoid=1, or run as root", err)
 	}
 	return fmt.Errorf("perf_event_open: %w", err)

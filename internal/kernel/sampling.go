@@ -29,6 +29,21 @@ type Samples struct {
 	Kernel Status
 }
 
+// Of is what was seen of one process, by samples of CPUs: its clock is the samples' periods. Which samples were lost, nobody knows, so that they count for
+// every process.
+func (s Samples) Of(pid int) Samples {
+	all := s.Stacks
+	s.Stacks, s.Total = nil, 0
+	for _, one := range all {
+		if one.PID == pid {
+			s.Stacks = append(s.Stacks, one)
+			s.Total += one.Count
+		}
+	}
+	s.ClockNS = s.Total * s.PeriodNS
+	return s
+}
+
 // SampledStack is a stack that was seen Count times.
 type SampledStack struct {
 	PID, TID int    // 0 and 0: the CPU was idle

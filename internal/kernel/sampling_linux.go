@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,10 +18,10 @@ import (
 
 const (
 	// sampleRingBytes is the ring of each sampler. A sample takes some 500 bytes, so that there is room for 2,000 of
-	// them, which is what is taken in 800 ms.
+	// them, which a CPU takes nearly two seconds for.
 	sampleRingBytes = 1 << 20
-	// sampleReadEvery is how often a ring is emptied.
-	sampleReadEvery = 50 * time.Millisecond
+	// sampleReadEvery is how often a ring is emptied: seldom, since whoever is sampled does it.
+	sampleReadEvery = 400 * time.Millisecond
 	// shortestPeriodNS is the kernel's own limit for clock events (perf_swevent_start_hrtimer, kernel/events/core.c).
 	shortestPeriodNS = 10_000
 )
@@ -47,10 +48,10 @@ type Sampler struct {
 // SampleThread readies a sampler of one thread, what the kernel does for it included: system calls, faults, and the interrupts that hit
 // while it ran. The thread is this process's, or that of one which this user may trace (ptrace(2)). Where only the samples in user mode are allowed, it takes those alone, and Samples.Kernel says so.
 func SampleThread(tid int, periodNS int64) (*Sampler, error) {
-	s, err := openSampler([]int{tid}, -1, periodNS, false)
+	s, err := openSampler([]int{tid}, -1, periodNS, 0, false)
 	if errors.Is(err, unix.EACCES) {
 		why := kernelSamplesRefused()
-		if s, err = openSampler([]int{tid}, -1, periodNS, true); err == nil {
+		if s, err = openSampler([]int{tid}, -1, periodNS, 0, true); err == nil {
 			s.kernel = why
 		}
 	}
@@ -98,10 +99,10 @@ func SampleProcess(periodNS int64, cpus ...int) ([]*Sampler, error) {
 // sampleThreads opens the samplers of SampleProcess.
 func sampleThreads(threads, cpus []int, periodNS int64) (all []*Sampler, err error) {
 	for _, cpu := range cpus {
-		s, err := openSampler(threads, cpu, periodNS, false)
+		s, err := openSampler(threads, cpu, periodNS, 0, false)
 		if errors.Is(err, unix.EACCES) {
 			why := kernelSamplesRefused()
-			if s, err = openSampler(threads, cpu, periodNS, true); err == nil {
+			if s, err = openSampler(threads, cpu, periodNS, 0, true); err == nil {
 				s.kernel = why
 			}
 		}
@@ -124,7 +125,11 @@ func closeSamplers(all []*Sampler) error {
 // SampleCPU readies a sampler of all that one CPU does, for whomever: soft interrupts, kernel threads, io_uring's workers, other programs, and
 // being idle. It needs root or CAP_PERFMON, or kernel.perf_event_paranoid 0.
 func SampleCPU(cpu int, periodNS int64) (*Sampler, error) {
-	s, err := openSampler([]int{-1}, cpu, periodNS, false)
+	return sampleCPU(cpu, periodNS, 0)
+}
+
+func sampleCPU(cpu int, periodNS int64, more float64) (*Sampler, error) {
+	s, err := openSampler([]int{-1}, cpu, periodNS, more, false)
 	if err != nil {
 		return nil, fmt.Errorf("sample CPU %d: %w", cpu, explainSampling(err, paranoidForCPU))
 	}
@@ -151,14 +156,16 @@ func explainSampling(err error, paranoid int) error {
 	return err
 }
 
-// SampleCPUs readies a sampler of each CPU that is online: see SampleCPU.
+// SampleCPUs readies a sampler of each CPU that is online: see SampleCPU. No two CPUs are sampled with quite the same period: what the samplers tell as theirs is within a
+// hundredth of it. With equal ones the timers go in step, for as long as they run: the interrupt that stops a sender is followed at once by the one of its receiver, which
+// has just run out of bytes and is idle. Samples then fall anywhere but where the receiver works.
 func SampleCPUs(periodNS int64) (all []*Sampler, err error) {
 	cpus, err := onlineCPUs()
 	if err != nil {
 		return nil, fmt.Errorf("sample all CPUs: %w", err)
 	}
-	for _, cpu := range cpus {
-		s, err := SampleCPU(cpu, periodNS)
+	for i, cpu := range cpus {
+		s, err := sampleCPU(cpu, periodNS, apart(i))
 		if err != nil {
 			return nil, errors.Join(err, closeSamplers(all))
 		}
@@ -167,14 +174,22 @@ func SampleCPUs(periodNS int64) (all []*Sampler, err error) {
 	return all, nil
 }
 
-// openSampler opens an event of each thread, which stands still. On a CPU, the threads' own threads inherit it.
-func openSampler(threads []int, cpu int, periodNS int64, onlyUser bool) (*Sampler, error) {
+// apart is by what share of itself the i-th period is longer: less than a hundredth, and of any few in a row no two are near each other, since the golden
+// ratio is no near neighbour of a simple fraction.
+func apart(i int) float64 {
+	_, fraction := math.Modf(float64(i) * math.Phi)
+	return fraction / 100
+}
+
+// openSampler opens an event of each thread, which stands still. On a CPU, the threads' own threads inherit it. Its period is longer by a share of itself, which
+// the sampler does not tell.
+func openSampler(threads []int, cpu int, periodNS int64, more float64, onlyUser bool) (*Sampler, error) {
 	if periodNS < 1 {
 		return nil, fmt.Errorf("a sample every %d ns is impossible", periodNS)
 	}
 	period := max(periodNS, shortestPeriodNS, leastPeriodNS("/proc/sys/kernel/perf_event_max_sample_rate"))
 	attr := unix.PerfEventAttr{
-		Type: unix.PERF_TYPE_SOFTWARE, Config: unix.PERF_COUNT_SW_CPU_CLOCK, Sample: uint64(period),
+		Type: unix.PERF_TYPE_SOFTWARE, Config: unix.PERF_COUNT_SW_CPU_CLOCK, Sample: uint64(float64(period) * (1 + more)),
 		Sample_type: unix.PERF_SAMPLE_IP | unix.PERF_SAMPLE_TID | unix.PERF_SAMPLE_TIME | unix.PERF_SAMPLE_CPU | unix.PERF_SAMPLE_CALLCHAIN,
 		Bits:        unix.PerfBitDisabled | unix.PerfBitUseClockID, Clockid: unix.CLOCK_MONOTONIC,
 	}
@@ -208,12 +223,16 @@ func leastPeriodNS(maxRateFile string) int64 {
 	return (1e9 + rate - 1) / rate
 }
 
-// threadName is a thread's name: /proc/PID/task/TID/comm. The idle CPU's is "idle"; "" where the thread is gone.
+// threadName is a thread's name: /proc/PID/task/TID/comm. The idle CPU's is "idle". A thread that is gone has its process's; "" where that is gone too.
 func threadName(pid, tid int) string {
 	if tid == 0 {
 		return "idle"
 	}
-	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "task", strconv.Itoa(tid), "comm"))
+	process := filepath.Join("/proc", strconv.Itoa(pid))
+	text, err := os.ReadFile(filepath.Join(process, "task", strconv.Itoa(tid), "comm"))
+	if err != nil {
+		text, err = os.ReadFile(filepath.Join(process, "comm"))
+	}
 	if err != nil {
 		return ""
 	}

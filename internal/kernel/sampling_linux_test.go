@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"errors"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -321,6 +322,20 @@ func BenchmarkReadKernelSymbols(b *testing.B) {
 	for b.Loop() {
 		if _, err := ReadKernelSymbols(); err != nil {
 			b.Skip(err)
+		}
+	}
+}
+
+// The periods of neighbours differ by so much that their timers pass each other several times in a trial, and all are within a hundredth.
+func TestPeriodsAreApart(t *testing.T) {
+	for i := range 256 {
+		if a := apart(i); a < 0 || a >= 0.01 || i == 0 && a != 0 {
+			t.Errorf("period %d is longer by %g", i, a)
+		}
+		for j := max(0, i-3); j < i; j++ {
+			if d := math.Abs(apart(i) - apart(j)); d < 0.001 {
+				t.Errorf("periods %d and %d differ by %g", j, i, d)
+			}
 		}
 	}
 }

@@ -17,10 +17,10 @@ import (
 // It is used by one goroutine at a time.
 type ProgramSymbols struct {
 	own   int
-	fixed bool           // the binary has the same addresses in each process
-	same  map[int]bool   // by PID: it runs this binary
-	maps  []mappedRegion // of this process: what is not Go's, such as the vDSO
-	names map[uint64][]string
+	fixed bool                   // the binary has the same addresses in each process
+	same  map[int]bool           // by PID: it runs this binary
+	maps  map[int][]mappedRegion // by PID: what is not Go's, such as the vDSO
+	names map[uint64][]string    // of the binary
 }
 
 type mappedRegion struct {
@@ -30,17 +30,27 @@ type mappedRegion struct {
 
 // ReadProgramSymbols readies them. It can't fail: what it can't tell, Find does not name.
 func ReadProgramSymbols() *ProgramSymbols {
-	p := &ProgramSymbols{own: os.Getpid(), same: map[int]bool{}, names: map[uint64][]string{}}
+	p := &ProgramSymbols{own: os.Getpid(), same: map[int]bool{}, maps: map[int][]mappedRegion{}, names: map[uint64][]string{}}
 	p.same[p.own] = true
 	if f, err := elf.Open("/proc/self/exe"); err == nil {
 		p.fixed = f.Type == elf.ET_EXEC
 		_ = f.Close() // nothing was written
 	}
-	if f, err := os.Open("/proc/self/maps"); err == nil {
-		p.maps = parseMaps(f)
-		_ = f.Close()
-	}
 	return p
+}
+
+// mapped are the regions of a process; none where it has ended.
+func (p *ProgramSymbols) mapped(pid int) []mappedRegion {
+	regions, known := p.maps[pid]
+	if known {
+		return regions
+	}
+	if f, err := os.Open(fmt.Sprintf("/proc/%d/maps", pid)); err == nil {
+		regions = parseMaps(f)
+		_ = f.Close() // nothing was written
+	}
+	p.maps[pid] = regions
+	return regions
 }
 
 // parseMaps reads /proc/PID/maps (proc_pid_maps(5)), as
@@ -74,13 +84,13 @@ func (p *ProgramSymbols) Find(pid int, address uint64, returns bool) []string {
 	if returns {
 		address-- // the call, not what comes after it
 	}
-	if names, found := p.names[address]; found {
+	names, found := p.names[address]
+	if found && len(names) > 0 {
 		return names
 	}
-	var names []string
 	// CallersFrames takes addresses to return to, and looks at what lies before.
 	frames := runtime.CallersFrames([]uintptr{uintptr(address) + 1})
-	for {
+	for !found {
 		frame, more := frames.Next()
 		if frame.Function != "" {
 			names = append(names, frame.Function)
@@ -89,14 +99,14 @@ func (p *ProgramSymbols) Find(pid int, address uint64, returns bool) []string {
 			break
 		}
 	}
-	if len(names) == 0 && pid == p.own {
-		for _, m := range p.maps {
+	p.names[address] = names
+	if len(names) == 0 {
+		for _, m := range p.mapped(pid) {
 			if m.from <= address && address < m.to {
-				names = []string{m.name}
+				return []string{m.name}
 			}
 		}
 	}
-	p.names[address] = names
 	return names
 }
 

@@ -54,6 +54,19 @@ func TestStackCounts(t *testing.T) {
 	}
 }
 
+func TestSamplesOfAProcess(t *testing.T) {
+	all := Samples{PeriodNS: 10, ClockNS: 900, Total: 9, Lost: 2, Unkept: 1, Kernel: Available(), Stacks: []SampledStack{
+		{PID: 7, TID: 8, Count: 4}, {Count: 3}, {PID: 7, TID: 9, Count: 1}, {PID: 9, TID: 9, Count: 1},
+	}}
+	got := all.Of(7)
+	if got.Total != 5 || got.ClockNS != 50 || got.Lost != 2 || got.Unkept != 1 || got.Kernel.State != StateAvailable || len(got.Stacks) != 2 || got.Stacks[1].TID != 9 {
+		t.Errorf("got %+v", got)
+	}
+	if none := all.Of(8); none.Total != 0 || none.ClockNS != 0 || len(none.Stacks) != 0 || len(all.Stacks) != 4 {
+		t.Errorf("of no process: %+v; of all: %+v", none, all)
+	}
+}
+
 func TestStackCountsCutOff(t *testing.T) {
 	s := newStackCounts(func(int, int) string { return "" })
 	whole := sampleBody(1, 1, inUser, chainUser, inUser)

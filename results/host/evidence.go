@@ -113,9 +113,9 @@ func (c *checkup) tracefs() string {
 	return openTracefs
 }
 
-// tracing puts together what tracepoints need: a tracefs that may be read, and perf events.
+// tracing puts together what tracepoints need: a tracefs that may be read, and perf events, for which one of several ways is enough.
 func (c *checkup) tracing(level int) string {
-	perf := or(paranoid(level), setCapabilities)
+	perf := c.inContainer(or(paranoid(level), setCapabilities), "PERFMON")
 	if n, err := parseFile(c.fs.sysctl("kernel.perf_event_paranoid"), parseSigned); err == nil && n <= int64(level) || c.fs.capable(capPerfmon) {
 		perf = ""
 	}
@@ -127,7 +127,7 @@ func (c *checkup) tracing(level int) string {
 	case perf == "":
 		return tracefs
 	default:
-		return tracefs + ", and: " + perf
+		return tracefs + ", and besides one of these: " + perf
 	}
 }
 
@@ -137,7 +137,7 @@ func (c *checkup) checkSyscalls() Check {
 	if s.State == kernel.StateAvailable {
 		return ok(id, title, "available (raw_syscalls:sys_enter)")
 	}
-	return refused(id, title, s, "A path's own count stands in, and go-io-copy has none", c.inContainer(c.tracing(1), "PERFMON"))
+	return refused(id, title, s, "A path's own count stands in, and go-io-copy has none", c.tracing(1))
 }
 
 func (c *checkup) checkBlockTrace() Check {
@@ -148,7 +148,7 @@ func (c *checkup) checkBlockTrace() Check {
 	case s.State == kernel.StateAvailable:
 		return ok(id, title, "readable (block:block_rq_issue): a modelled disk is given what the device was given")
 	default:
-		return refused(id, title, s, "A modelled disk is given the writes as the program issued them", c.inContainer(c.tracing(-1), "PERFMON"))
+		return refused(id, title, s, "A modelled disk is given the writes as the program issued them", c.tracing(-1))
 	}
 }
 
@@ -166,21 +166,11 @@ func (c *checkup) checkHardware() Check {
 	switch {
 	case s.State == kernel.StateAvailable:
 		return ok(id, title, "available")
-	case c.pmu() == "" && s.State == kernel.StateUnavailable:
+	case kernel.ProcessorCounters(c.fs.sys("bus/event_source/devices")) == "" && s.State == kernel.StateUnavailable:
 		s.Reason = "the kernel knows no counters of this processor, as in most virtual machines"
 		return refused(id, title, s, "CPU time is all that tells of work", "measure on the bare machine, or give the guest counters (QEMU: -cpu host,pmu=on)")
 	}
 	return refused(id, title, s, "CPU time is all that tells of work", c.inContainer(or(paranoid(1), setCapabilities), "PERFMON"))
-}
-
-// pmu is the event source of the processor's counters in sysfs: "cpu", on hybrid processors "cpu_core", on arm64 "armv8_…"; "" where there is none.
-func (c *checkup) pmu() string {
-	for _, pattern := range []string{"cpu", "cpu_core", "arm*_pmu*", "armv8*"} {
-		if found := c.fs.glob("bus/event_source/devices/" + pattern); found != "" {
-			return found
-		}
-	}
-	return ""
 }
 
 func (c *checkup) checkMemoryTraffic() Check {

@@ -34,8 +34,8 @@ func TestChecksOfEvidence(t *testing.T) {
 		{"laptop", kernel.Unavailable("refused"), map[string]string{
 			"profile-of-program": "sudo sysctl kernel.perf_event_paranoid=2, or: sudo setcap", "profile-of-kernel": "kernel.perf_event_paranoid=1, or: sudo setcap cap_perfmon,cap_syslog+ep",
 			"profile-of-machine": "kernel.perf_event_paranoid=0", "kernel-symbols": "kernel.kptr_restrict=0 kernel.perf_event_paranoid=1",
-			"syscall-tracepoints": "sudo mount -t tracefs -o mode=755,gid=$(id -g) tracefs /sys/kernel/tracing, and: sudo sysctl kernel.perf_event_paranoid=1",
-			"block-tracepoints":   "and: sudo sysctl kernel.perf_event_paranoid=-1", "hardware-counters": "pmu=on", "memory-traffic": "bare machine", "zero-copy-completions": "4.14",
+			"syscall-tracepoints": "sudo mount -t tracefs -o mode=755,gid=$(id -g) tracefs /sys/kernel/tracing, and besides one of these: sudo sysctl kernel.perf_event_paranoid=1",
+			"block-tracepoints":   "and besides one of these: sudo sysctl kernel.perf_event_paranoid=-1", "hardware-counters": "pmu=on", "memory-traffic": "bare machine", "zero-copy-completions": "4.14",
 		}},
 	} {
 		c := &checkup{fs: fixture(t, tt.fixture), dir: t.TempDir(), ask: answers(tt.answer), disk: Disk{Device: "vda"}}
@@ -75,7 +75,7 @@ func TestRemedyOfTracepoints(t *testing.T) {
 		level   string
 		want    string
 	}{
-		{"nothing", "", "2", mountTracefs + ", and: sudo sysctl kernel.perf_event_paranoid=1, or: " + setCapabilities},
+		{"nothing", "", "2", mountTracefs + ", and besides one of these: sudo sysctl kernel.perf_event_paranoid=1, or: " + setCapabilities},
 		{"closed", "mounted", "1", openTracefs},
 		{"only perf", "readable", "4", "sudo sysctl kernel.perf_event_paranoid=1, or: " + setCapabilities},
 		{"all", "readable", "0", "run as root"},

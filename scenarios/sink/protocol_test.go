@@ -82,7 +82,7 @@ func TestCheck(t *testing.T) {
 // What the sink decides by itself is all that a worker's job has and a client's lacks. A field that is new in package worker has to be
 // put on one of the two sides.
 func TestJobHoldsWhatAClientMaySay(t *testing.T) {
-	own := []string{"CPU", "IP", "Passed", "Counters", "Dir", "Profile", "Syscalls"} // nobody on another host watches this one
+	own := []string{"CPU", "IP", "Passed", "Counters", "Dir", "Profile", "Sampled", "Syscalls"} // nobody on another host watches this one
 	ours := reflect.TypeFor[job]()
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[worker.Receive]()) {
 		g, ok := ours.FieldByName(f.Name)
@@ -95,7 +95,7 @@ func TestJobHoldsWhatAClientMaySay(t *testing.T) {
 	}
 	full := fill(reflect.TypeFor[worker.Receive]()).(worker.Receive)
 	got := jobOf(full).receive()
-	full.CPU, full.IP, full.Passed, full.Counters, full.Dir, full.Profile, full.Syscalls = -1, "", false, false, "", false, false
+	full.CPU, full.IP, full.Passed, full.Counters, full.Dir, full.Profile, full.Sampled, full.Syscalls = -1, "", false, false, "", false, false, false
 	if got != full {
 		t.Errorf("there and back: %+v, want %+v", got, full)
 	}

@@ -38,6 +38,9 @@ func Main(in io.Reader, out io.Writer) int {
 	if err := writeLine(out, Message{Event: EventDone, Result: result}); err != nil {
 		return 1
 	}
+	if job.Receive != nil && job.Receive.Sampled {
+		select {} // until listen finds the command gone, or the command ends this
+	}
 	return 0
 }
 

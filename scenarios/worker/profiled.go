@@ -2,6 +2,7 @@ package worker
 
 import (
 	"errors"
+	"os"
 	"strings"
 
 	"copylab/internal/kernel"
@@ -12,10 +13,11 @@ import (
 // mostStacks bounds what a result carries of a profile: some 200 bytes each. What is left are single samples.
 const mostStacks = 4000
 
-// profiling samples what this process does in a trial for evidence, and where asked and allowed, what all CPUs do.
+// profiling samples what this process does in a trial for evidence, what all CPUs do, or both.
 type profiling struct {
 	process, machine       sampling
 	wantProcess, wantCPUs  bool
+	peer                   int   // PID of the other side, whose part of what all CPUs do is told too; 0: none
 	processWhy, machineWhy error // there are no samples
 }
 
@@ -23,9 +25,10 @@ type profiling struct {
 type sampling []*kernel.Sampler
 
 // openProfiling readies the samplers, before threads are started that are to be sampled: those inherit them. cpu is where this process is
-// pinned to; -1: nowhere. Where nothing was asked for it does nothing, and so do its methods.
-func openProfiling(process, cpus bool, cpu int) *profiling {
-	p := &profiling{wantProcess: process, wantCPUs: cpus}
+// pinned to; -1: nowhere. Where only the CPUs are sampled, what this process does is told by their samples, and so is what the peer does, whose PID that is, unless
+// it is 0. Where nothing was asked for it does nothing, and so do its methods.
+func openProfiling(process, cpus bool, cpu, peer int) *profiling {
+	p := &profiling{wantProcess: process, wantCPUs: cpus, peer: peer}
 	if process {
 		var pinned []int
 		if cpu >= 0 {
@@ -89,35 +92,65 @@ func (p *profiling) tell(r *Result) {
 	}
 	program := kernel.ReadProgramSymbols()
 	if p.wantProcess {
-		r.Side.Stages, r.Profile = p.process.tell(false, p.processWhy, names, program, hidden)
+		seen, why := p.process.seen(p.processWhy)
+		r.Side.Stages, r.Profile = tellSamples(seen, why, names, program, hidden)
 	}
-	if p.wantCPUs {
-		r.MachineStages, r.MachineProfile = p.machine.tell(true, p.machineWhy, names, program, hidden)
+	if !p.wantCPUs {
+		return
+	}
+	seen, why := p.machine.seen(p.machineWhy)
+	of := func(which func(kernel.Samples) kernel.Samples) (*results.StageTimes, *profile.Profile) {
+		var part []kernel.Samples
+		for _, one := range seen {
+			part = append(part, which(one))
+		}
+		return tellSamples(part, why, names, program, hidden)
+	}
+	process := func(pid int) func(kernel.Samples) kernel.Samples {
+		return func(s kernel.Samples) kernel.Samples { return s.Of(pid) }
+	}
+	r.MachineStages, r.MachineProfile = of(func(s kernel.Samples) kernel.Samples {
+		s.ClockNS = s.Total * s.PeriodNS // not everywhere are CPUs sampled while they are idle, as their clocks go on
+		return s
+	})
+	if !p.wantProcess {
+		r.Side.Stages, r.Profile = of(process(os.Getpid()))
+	}
+	if p.peer != 0 {
+		r.PeerStages, r.PeerProfile = of(process(p.peer))
 	}
 }
 
-func (s sampling) tell(ofCPUs bool, why error, names *kernel.KernelSymbols, program *kernel.ProgramSymbols, hidden string) (*results.StageTimes, *profile.Profile) {
-	var all *profile.Profile
+// seen is what each of the samplers saw.
+func (s sampling) seen(why error) (all []kernel.Samples, _ error) {
+	if why != nil {
+		return nil, why
+	}
 	for _, one := range s {
-		if why != nil {
-			break
+		seen, err := one.Stop()
+		if err != nil {
+			return nil, err
 		}
-		var seen kernel.Samples
-		if seen, why = one.Stop(); why != nil {
-			break
+		all = append(all, seen)
+	}
+	return all, nil
+}
+
+// tellSamples names what was seen, and tells it apart into stages.
+func tellSamples(seen []kernel.Samples, why error, names *kernel.KernelSymbols, program *kernel.ProgramSymbols, hidden string) (*results.StageTimes, *profile.Profile) {
+	var all *profile.Profile
+	for _, one := range seen {
+		if one.Kernel.State != kernel.StateAvailable {
+			hidden = one.Kernel.Reason
 		}
-		if ofCPUs { // which are not sampled everywhere while they are idle, as their clocks go on
-			seen.ClockNS = seen.Total * seen.PeriodNS
-		}
-		if seen.Kernel.State != kernel.StateAvailable {
-			hidden = seen.Kernel.Reason
-		}
-		named := profile.FromSamples(seen, names, program)
+		named := profile.FromSamples(one, names, program)
 		if all == nil {
 			all = named
 			continue
 		}
-		why = all.Merge(named)
+		if why == nil {
+			why = all.Merge(named)
+		}
 	}
 	switch {
 	case why != nil:

@@ -56,9 +56,19 @@ func wantStages(t *testing.T, what string, r *Result) map[stages.Stage]int64 {
 	return s.NS
 }
 
-// The stages of a sender are those of its mechanism, whichever of its threads does the work.
+// The stages of a sender are those of its mechanism, whichever of its threads does the work, and whether its threads are sampled or all CPUs.
 func TestProfiledTransfer(t *testing.T) {
 	needsSampling(t)
+	for _, by := range []string{"threads", "CPUs"} {
+		t.Run(by, func(t *testing.T) { profiledTransfer(t, by == "CPUs") })
+	}
+}
+
+func profiledTransfer(t *testing.T, byCPUs bool) {
+	mayCPUs := kernel.ProbeSampling().CPU
+	if byCPUs {
+		testenv.Require(t, testenv.Perf, mayCPUs.State == kernel.StateAvailable, "%s", mayCPUs.Reason)
+	}
 	const size = 16 << 20
 	file, _ := payload(t, size)
 	for _, tc := range []struct {
@@ -77,7 +87,7 @@ func TestProfiledTransfer(t *testing.T) {
 			continue
 		}
 		send, receive := sides(tc.path, file, size, 64<<10, tc.streams, 12*size)
-		send.Profile, send.AllCPUs, receive.Profile, receive.Receiver = true, true, true, "recv"
+		send.Profile, send.AllCPUs, receive.Profile, receive.Sampled, receive.Receiver = !byCPUs, true, !byCPUs, byCPUs, "recv"
 		pair, err := launcherForTest().Transfer(t.Context(), send, receive, Placement{})
 		if err != nil {
 			t.Fatal(err)
@@ -96,11 +106,16 @@ func TestProfiledTransfer(t *testing.T) {
 		if r := wantStages(t, tc.path+" receiver", pair.Receiver); r[stages.CopySocketToReceiver] == 0 {
 			t.Errorf("%s: the receiver's stages are %v", tc.path, r)
 		}
-		if pair.Receiver.MachineStages != nil || pair.Sender.MachineStages == nil {
+		if pair.Receiver.MachineStages != nil || pair.Sender.MachineStages == nil || pair.Sender.PeerStages != nil {
 			t.Errorf("the machine is sampled by the sender: %v, %v", pair.Sender.MachineStages, pair.Receiver.MachineStages)
 		}
-		if status := kernel.ProbeSampling().CPU; status.State == kernel.StateAvailable && pair.Sender.MachineStages.NS[stages.TCPIP] == 0 {
+		if mayCPUs.State == kernel.StateAvailable && pair.Sender.MachineStages.NS[stages.TCPIP] == 0 {
 			t.Errorf("the machine's stages are %+v", pair.Sender.MachineStages)
+		}
+		for _, s := range pair.Receiver.Profile.Stacks() { // whose process and threads could still be asked when the sender named them
+			if s.Thread == "ended" || slices.Contains(s.User, "[unknown]") {
+				t.Errorf("%s receiver: thread %q, %q", tc.path, s.Thread, s.User)
+			}
 		}
 	}
 }
@@ -123,9 +138,10 @@ func TestNotProfiled(t *testing.T) {
 // A writer's stages are those of all its threads.
 func TestProfiledWrite(t *testing.T) {
 	needsSampling(t)
+	mayCPUs := kernel.ProbeSampling().CPU.State == kernel.StateAvailable
 	for _, writers := range []int{1, 2} {
 		job := Write{
-			Method: "buffered", File: t.TempDir() + "/target", Fresh: true, CPU: -1, Profile: true,
+			Method: "buffered", File: t.TempDir() + "/target", Fresh: true, CPU: -1, Profile: writers == 2 || !mayCPUs, AllCPUs: writers == 1,
 			Plan: diskwrite.Job{
 				Pattern: diskwrite.Append, Policy: mustPolicy(t, "none"), BlockBytes: 64 << 10, FileBytes: 64 << 20, Operations: 1 << 10, Writers: writers,
 			},

@@ -74,8 +74,9 @@ type Send struct {
 	Device     string `json:"device"`            // whose counters are read; empty: none is known
 	ToolCost   bool   `json:"tool_cost"`         // also measure clock reads and histogram records
 	Profile    bool   `json:"profile,omitempty"` // sample what this process does
-	// AllCPUs samples what all CPUs do.
+	// AllCPUs samples what all CPUs do. Without Profile, what this process does is told by that, and what the process Peer does, unless it is 0.
 	AllCPUs bool `json:"all_cpus,omitempty"`
+	Peer    int  `json:"peer,omitempty"`
 	// Syscalls has the kernel count this process's system calls, and Memory what the memory controllers move.
 	Syscalls bool `json:"syscalls,omitempty"`
 	Memory   bool `json:"memory,omitempty"`
@@ -102,6 +103,7 @@ type Receive struct {
 	Rate       float64 `json:"rate"` // requests per second of an open loop over all streams; 0: closed loop
 
 	Profile  bool `json:"profile,omitempty"`  // sample what this process does
+	Sampled  bool `json:"sampled,omitempty"`  // the sender does that: this process stays until the command ends it, so that its threads can be asked for their names
 	Syscalls bool `json:"syscalls,omitempty"` // have the kernel count this process's system calls
 }
 
@@ -125,7 +127,8 @@ type Write struct {
 	// MemoryCopy also measures copying in memory, with working sets for a last-level cache of CacheBytes; 0: not known.
 	MemoryCopy bool  `json:"memory_copy,omitempty"`
 	CacheBytes int64 `json:"cache_bytes,omitempty"`
-	// Profile samples what this process does, and AllCPUs what all CPUs do. What is in memory is not looked up then.
+	// Profile samples what this process does, and AllCPUs what all CPUs do, which without Profile tells what this process does too. What is in memory
+	// is not looked up then.
 	Profile bool `json:"profile,omitempty"`
 	AllCPUs bool `json:"all_cpus,omitempty"`
 	// Syscalls and Memory are as in Send.
@@ -182,10 +185,13 @@ type Result struct {
 	Sums     []string          `json:"sums,omitempty"`
 	Checksum string            `json:"checksum,omitempty"` // writer: of what was read back
 	Settings map[string]string `json:"settings,omitempty"`
-	// Of a job that is profiled, see results.Trial. The sides' stages are in Side. A profile is nil where there is none, and bounded.
+	// Of a job that is profiled, see results.Trial. The side's own stages are in Side, those of Send.Peer in PeerStages. A profile is nil where there is none,
+	// and bounded.
 	MachineStages  *results.StageTimes `json:"machine_stages,omitempty"`
+	PeerStages     *results.StageTimes `json:"peer_stages,omitempty"`
 	Profile        *profile.Profile    `json:"profile,omitempty"`
 	MachineProfile *profile.Profile    `json:"machine_profile,omitempty"`
+	PeerProfile    *profile.Profile    `json:"peer_profile,omitempty"`
 }
 
 // maxLine bounds a line of the protocol: results carry encoded histograms, a few KiB each, and profiles, a MiB at most.

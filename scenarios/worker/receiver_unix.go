@@ -100,7 +100,7 @@ func receive(ctx context.Context, c *control, job Receive) (result *Result, err 
 	}
 	hardware := openHardware()
 	defer func() { err = errors.Join(err, hardware.close()) }()
-	profiled := openProfiling(job.Profile, false, job.CPU)
+	profiled := openProfiling(job.Profile, false, job.CPU, 0)
 	defer func() { err = errors.Join(err, profiled.close()) }()
 	syscalls := openSyscallCounting(job.Syscalls)
 	defer func() { err = errors.Join(err, syscalls.close()) }()
@@ -124,6 +124,7 @@ func receive(ctx context.Context, c *control, job Receive) (result *Result, err 
 	opening := ownCalls(len(sinks), taken, nil)
 	connections := newConnections(len(sinks), func(i int) *socket { return sinks[i].socket })
 	var before, after usage
+	between.begin()
 	connections.before()
 	if counters != nil {
 		counters.Before()
@@ -132,7 +133,6 @@ func receive(ctx context.Context, c *control, job Receive) (result *Result, err 
 	profiled.start()
 	before.snap()
 	syscalls.start()
-	between.begin()
 	if !job.Fetch {
 		between.told++
 		if err := c.tell(EventArmed); err != nil {

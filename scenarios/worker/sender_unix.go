@@ -117,7 +117,7 @@ func send(ctx context.Context, c *control, job Send) (result *Result, err error)
 	}
 	hardware := openHardware()
 	defer func() { err = errors.Join(err, hardware.close()) }()
-	profiled := openProfiling(job.Profile, job.AllCPUs, job.CPU)
+	profiled := openProfiling(job.Profile, job.AllCPUs, job.CPU, job.Peer)
 	defer func() { err = errors.Join(err, profiled.close()) }()
 	memory := openMemoryTraffic(job.Memory)
 	defer func() { err = errors.Join(err, memory.close()) }()
@@ -136,6 +136,7 @@ func send(ctx context.Context, c *control, job Send) (result *Result, err error)
 	opening := ownCalls(len(streams), moved, nil)
 	connections := newConnections(len(streams), func(i int) *socket { return streams[i].socket })
 	var before, after usage
+	between.begin()
 	connections.before() // outermost: it asks once for each connection, which is no work of the trial
 	counters.Before()
 	memory.start()
@@ -143,7 +144,6 @@ func send(ctx context.Context, c *control, job Send) (result *Result, err error)
 	profiled.start()
 	before.snap()
 	syscalls.start()
-	between.begin()
 	if job.Fetch {
 		between.told++
 		// The receiver drives; it may start as soon as this side's counters have been read.

@@ -73,6 +73,9 @@ func (l *Launcher) Transfer(ctx context.Context, send Send, receive *Receive, at
 		return Pair{}, err
 	}
 	send.Address, send.Token = m.Address, m.Token
+	if here, ok := receiver.(*Process); ok && receive.Sampled {
+		send.Peer = here.PID()
+	}
 	sender, err := l.Start(ctx, "sender", Job{Send: &send, Namespace: at.SenderNamespace != nil}, at.SenderNamespace)
 	if err != nil {
 		return Pair{}, err
@@ -86,6 +89,10 @@ func (l *Launcher) Transfer(ctx context.Context, send Send, receive *Receive, at
 	pair, err := converse(active, passive, sender, receiver)
 	if err != nil {
 		return Pair{}, blame(ctx, err, receiver, sender)
+	}
+	if send.Peer != 0 { // the sender has watched both
+		pair.Receiver.Side.Stages, pair.Receiver.Profile = pair.Sender.PeerStages, pair.Sender.PeerProfile
+		pair.Sender.PeerStages, pair.Sender.PeerProfile = nil, nil
 	}
 	return pair, nil
 }

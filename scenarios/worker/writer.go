@@ -115,7 +115,7 @@ func write(ctx context.Context, c *control, job Write) (result *Result, err erro
 		plan.Accepted = nil
 		look = func() { result.InMemoryBytes = measured.Unavailable[int64]("not looked up in a trial for evidence") }
 	}
-	profiled := openProfiling(job.Profile, job.AllCPUs, job.CPU)
+	profiled := openProfiling(job.Profile, job.AllCPUs, job.CPU, 0)
 	defer func() { err = errors.Join(err, profiled.close()) }()
 	memory := openMemoryTraffic(job.Memory)
 	defer func() { err = errors.Join(err, memory.close()) }()
