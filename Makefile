@@ -18,7 +18,7 @@ help: ## print this list
 build: ## build bin/copylab, one static binary
 	$(GO) build -trimpath -buildvcs=auto -o $(BIN) ./cmd/copylab
 
-run: build ## build, then measure this machine: the tour, about a minute and a half
+run: build ## build, then measure this machine: the tour, some two and a half minutes
 	$(BIN) run
 
 test: ## every test; what this machine can't do is skipped with its reason

@@ -19,7 +19,7 @@ func newRoot() *cobra.Command {
 		Long: `copylab measures the ways in which bytes get from a disk to a network card and from a program to a disk,
 on this machine, and says in words and charts how they differ and what limited them.
 
-  copylab run                 both halves in about a minute: the tour
+  copylab run                 the tour: both halves, in some two and a half minutes
   copylab list                what can be measured here
   copylab doctor              what will disturb the numbers on this machine, and what to do about it`,
 		Version:       tool().Version,
