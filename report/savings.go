@@ -59,16 +59,28 @@ func Verdicts(s *results.Summary) map[string]string {
 	return out
 }
 
-// verdictLines are all sentences, in the order of the summary.
+// verdictLines are all sentences, in the order of the summary. Cases of which there is the same to say share one.
 func verdictLines(s *results.Summary) []string {
-	of := Verdicts(s)
-	var out []string
+	names := caseNames(s)
+	var texts []string
+	of := map[string][]string{} // the names, by text
+	total := 0
 	for _, g := range groups(s) {
-		for _, c := range g.Cases {
-			if text, ok := of[c.ID]; ok {
-				out = append(out, text)
+		for _, v := range verdictsOf(g) {
+			if of[v.text] == nil {
+				texts = append(texts, v.text)
 			}
+			of[v.text] = append(of[v.text], names[v.c.ID])
+			total++
 		}
+	}
+	var out []string
+	for _, text := range texts {
+		who := joinWords(of[text])
+		if n := len(of[text]); n == total && n > 2 {
+			who = fmt.Sprintf("all %d cases", n)
+		}
+		out = append(out, who+": "+text)
 	}
 	return out
 }

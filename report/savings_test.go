@@ -222,6 +222,9 @@ func evidences() []struct {
 		}},
 		{"writes", []sampled{appendCase("buffered", buffered, every(6, 2, appends)), appendCase("direct", direct, every(6, 0, past))}},
 		{"writes by an ordinary user", []sampled{userOnly(appendCase("buffered", buffered, every(6, 2, appends))), userOnly(appendCase("direct", direct, every(6, 2, past)))}},
+		{"nothing is shown of any", []sampled{
+			userOnly(appendCase("buffered", direct, every(6, 2, appends))), userOnly(appendCase("direct", direct, every(6, 2, past))), userOnly(appendCase("dsync", direct, every(6, 2, past))),
+		}},
 		{"no passes", []sampled{loopCase(nil), otherCase("sendfile", receiver, nil)}},
 	}
 }

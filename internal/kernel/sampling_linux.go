@@ -20,7 +20,7 @@ const (
 	// sampleRingBytes is the ring of each sampler. A sample takes some 500 bytes, so that there is room for 2,000 of
 	// them, which a CPU takes nearly two seconds for.
 	sampleRingBytes = 1 << 20
-	// sampleReadEvery is how often a ring is emptied: seldom, since whoever is sampled does it.
+	// sampleReadEvery is how often a ring of that size is emptied: seldom, since whoever is sampled does it.
 	sampleReadEvery = 400 * time.Millisecond
 	// shortestPeriodNS is the kernel's own limit for clock events (perf_swevent_start_hrtimer, kernel/events/core.c).
 	shortestPeriodNS = 10_000
@@ -249,7 +249,7 @@ func (s *Sampler) Start() error {
 	}
 	s.stop = make(chan struct{})
 	s.reader.Go(func() {
-		tick := time.NewTicker(sampleReadEvery)
+		tick := time.NewTicker(readEvery(s.ring.Bytes()))
 		defer tick.Stop()
 		for s.err == nil {
 			select {
@@ -266,6 +266,11 @@ func (s *Sampler) Start() error {
 		return err
 	}
 	return nil
+}
+
+// readEvery is how often a ring of so many bytes is emptied, so that it does not run over.
+func readEvery(ringBytes int) time.Duration {
+	return sampleReadEvery * time.Duration(ringBytes) / sampleRingBytes
 }
 
 // Pause ends the sampling, and leaves the rest to Stop: where there are several samplers, none then sees what is done with another's samples.

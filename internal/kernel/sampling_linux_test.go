@@ -339,3 +339,13 @@ func TestPeriodsAreApart(t *testing.T) {
 		}
 	}
 }
+
+// A ring of any size is emptied before samples of 512 bytes fill half of it, and not more often than it takes.
+func TestRingsAreEmptiedInTime(t *testing.T) {
+	for bytes := 64 << 10; bytes <= sampleRingBytes; bytes *= 2 {
+		fills := time.Duration(bytes/512) * SamplePeriodNS
+		if every := readEvery(bytes); every > fills/2 || every < fills/8 {
+			t.Errorf("a ring of %d bytes, full after %v, is emptied every %v", bytes, fills, every)
+		}
+	}
+}
