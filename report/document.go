@@ -648,12 +648,15 @@ func (t *table) syscalls(c *results.CaseSummary, e results.SideEvidence) cell {
 	var parts []string
 	for _, name := range sortedKeys(e.Syscalls) {
 		n := e.Syscalls[name]
+		if n == 0 {
+			continue
+		}
 		if e.SyscallsSource == results.FromTracepoints && float64(n) < fewCalls*chunks {
 			others += n
 			continue
 		}
 		text := name + " " + formatCount(n)
-		if size > 0 && chunks > 0 {
+		if size > 0 && chunks > 0 && float64(n) >= fewCalls*chunks { // of a few in all, how many there are says more
 			text += fmt.Sprintf(" (%s a chunk)", significant(float64(n)/chunks, 3))
 			if c.Kind == results.Write {
 				text = strings.Replace(text, "a chunk", "a block", 1)

@@ -16,6 +16,8 @@ func stageLook(s stages.Stage) look {
 	switch s {
 	case stages.CopyCacheToProgram:
 		return look{Color: vermillion}
+	case stages.CopyInProgram:
+		return look{Color: orange, Texture: rowTexture}
 	case stages.CopyProgramToSocket:
 		return look{Color: orange}
 	case stages.CopySocketToReceiver:
@@ -52,6 +54,8 @@ func stageLook(s stages.Stage) look {
 		return look{Color: ink, Texture: dotTexture}
 	case stages.Program:
 		return look{Color: muted, Texture: chainTexture}
+	case stages.Unsampled:
+		return look{Color: muted, Texture: speckTexture}
 	case stages.Other:
 		return look{Color: muted, Texture: diamondTexture}
 	}

@@ -96,12 +96,11 @@ func (d *caseData) sampledPasses(side string) []pass {
 		}
 		p := pass{side: side, number: t.Block, samples: s.Samples, ns: map[stages.Stage]float64{}}
 		kib := float64(t.Bytes) / 1024
-		times, _ := stageTimes(t, side)
-		for stage, ns := range times {
+		for stage, ns := range stageTimes(t, side) {
 			p.ns[stage] = ns / kib
 		}
 		if side == sender {
-			others, _ := stageTimes(t, receiver)
+			others := stageTimes(t, receiver)
 			p.putOff = (others[stages.CopyDeferred] + others[stages.CopyToSegments]) / kib
 		}
 		out = append(out, p)

@@ -26,8 +26,8 @@ type StageEvidence struct {
 	SumNSPerKiB     measured.Float `json:"stages_sum_ns_per_kib"`
 	PassNSPerKiB    measured.Float `json:"pass_cpu_ns_per_kib"`
 	SampledOverPass measured.Float `json:"sampled_over_pass_cpu"`
-	// StolenShare of the machine's CPU time in the passes was taken by the hypervisor, median. The samples show it where it was taken, as if the code there
-	// had run for so long; the kernel's CPU time has none of it.
+	// StolenShare of the machine's CPU time in the passes was taken by the hypervisor, median. The kernel's CPU time has none of it, and samples only what was too short to
+	// make them late.
 	StolenShare measured.Float `json:"stolen_share"`
 	// PassOverUnwatched is the passes' CPU time over that of the trials next to them that nobody watched: what being sampled costs.
 	PassOverUnwatched measured.Float `json:"pass_cpu_over_unwatched"`
@@ -36,8 +36,10 @@ type StageEvidence struct {
 	TimedNSPerKiB      measured.Float `json:"timed_cpu_ns_per_kib"`
 	SumOverTimed       measured.Float `json:"stages_sum_over_timed"`
 	UnwatchedOverTimed measured.Float `json:"unwatched_cpu_over_timed"`
-	// MissedShare of the samples were due and are not among the stages.
+	// MissedShare of the samples were due and are not among the stages. LateShare of them were left out, since they came long after they were due: the CPU had let no
+	// interrupt in, or a hypervisor had taken it away.
 	MissedShare measured.Float `json:"missed_share"`
+	LateShare   measured.Float `json:"late_share"`
 	// Other are the functions in which most of stage "other" was spent.
 	Other []FunctionCost `json:"other_functions,omitempty"`
 	// Profile is the file with the stacks, within the run's folder.
@@ -62,11 +64,12 @@ type FunctionCost struct {
 const (
 	// reconciledWithin is how far the stages together may be from the timed CPU time before a warning says so.
 	reconciledWithin = 0.10
-	// sampledWithin is how far the time that samples stand for may be from that of their pass. Samples miss some of the switching between threads.
-	sampledWithin = 0.20
+	// leastSampled is how much of a pass's CPU time samples must stand for before a warning says so. They miss some of the switching between threads.
+	leastSampled = 0.80
 	// mostMissed and mostOtherShare are what may be missing, or without a stage, before a warning says so.
 	mostMissed     = 0.02
 	mostOtherShare = 0.05
+	mostLate       = 0.05
 )
 
 // noPasses says that nothing was sampled.
@@ -77,7 +80,7 @@ func noStages(why string) StageEvidence {
 	none := measured.Unavailable[float64]("%s", why)
 	return StageEvidence{
 		Stages: []StageCost{}, StagesUnavailable: why, SumNSPerKiB: none, PassNSPerKiB: none, SampledOverPass: none, StolenShare: none, PassOverUnwatched: none,
-		TimedNSPerKiB: none, SumOverTimed: none, UnwatchedOverTimed: none, MissedShare: none,
+		TimedNSPerKiB: none, SumOverTimed: none, UnwatchedOverTimed: none, MissedShare: none, LateShare: none,
 	}
 }
 
@@ -119,12 +122,12 @@ func (d *caseData) stageEvidence(side string, timed Metric) StageEvidence {
 	}
 	e.StagesUnavailable = ""
 	var sums, pass, ofPass, cost, before, stolen []float64
-	byStage, shares := map[stages.Stage][]float64{}, map[stages.Stage][]float64{}
+	byStage := map[stages.Stage][]float64{}
 	other := map[string]float64{}
-	var missed, samples int64
+	var missed, late, samples int64
 	for _, t := range passes {
 		s, kib := of(t), float64(t.Bytes)/1024
-		times, scale := stageTimes(t, side)
+		times := stageTimes(t, side)
 		sum := 0.0
 		for _, stage := range stages.All() { // in one order: so the sum is always the same
 			if stage != stages.Idle {
@@ -135,14 +138,11 @@ func (d *caseData) stageEvidence(side string, timed Metric) StageEvidence {
 		for _, stage := range stages.All() {
 			ns := times[stage] / kib
 			byStage[stage] = append(byStage[stage], ns)
-			if sum > 0 {
-				shares[stage] = append(shares[stage], ns/sum)
-			}
 		}
 		for _, f := range s.Other {
-			other[f.Function] += float64(f.NS) * scale / kib / float64(len(passes))
+			other[f.Function] += float64(f.NS) / kib / float64(len(passes))
 		}
-		missed, samples = missed+s.Missed, samples+s.Samples
+		missed, late, samples = missed+s.Missed, late+s.Late, samples+s.Samples
 		ns, ok := cpuTime(t, side).Get()
 		if !ok || ns <= 0 {
 			continue
@@ -164,15 +164,17 @@ func (d *caseData) stageEvidence(side string, timed Metric) StageEvidence {
 	}
 	for _, stage := range stages.All() {
 		if values := byStage[stage]; stage != stages.Idle && slices.Max(values) > 0 {
-			e.Stages = append(e.Stages, stageCost(stage, values, shares[stage], e.KernelUnavailable))
+			e.Stages = append(e.Stages, stageCost(stage, values))
 		}
 	}
+	e.share()
 	for _, name := range slices.Sorted(maps.Keys(other)) {
 		e.Other = append(e.Other, FunctionCost{name, other[name]})
 	}
 	slices.SortStableFunc(e.Other, func(a, b FunctionCost) int { return cmp.Compare(b.NSPerKiB, a.NSPerKiB) })
 	e.Other = e.Other[:min(len(e.Other), mostOther)]
 	e.MissedShare = measured.Known(float64(missed) / float64(max(1, missed+samples)))
+	e.LateShare = measured.Known(float64(late) / float64(max(1, late+samples)))
 	e.StolenShare = medianOr(stolen, "the passes recorded no time that a hypervisor took")
 	e.PassNSPerKiB = medianOr(pass, "the passes took no CPU time that the kernel's clock shows")
 	e.PassOverUnwatched = medianOr(cost, noNeighbour)
@@ -199,41 +201,55 @@ func cpuTime(t Trial, side string) measured.Int {
 	return sideTime(t, side, Side.CPUNS)
 }
 
-// stageTimes is the CPU time of each stage in a pass, in ns. The samples tell how the time is shared out, and the kernel's clock how much there was of it: scale is
-// that over the time that the samples stand for. It is 1 for the machine, whose clock is none by which a process is measured; where the samples are the program's only; and where
-// the side's time is not known.
-func stageTimes(t Trial, side string) (times map[stages.Stage]float64, scale float64) {
+// stageTimes is the CPU time of each stage in a pass, in ns. What the kernel counted beyond what the samples stand for is in none of the sampled ones: it is told of
+// as such. Of the machine, whose busy time is counted in ticks, and where the samples are the program's only, that can't be told.
+func stageTimes(t Trial, side string) map[stages.Stage]float64 {
 	s := t.Sides[side].Stages
 	if side == machine {
 		s = t.MachineStages
 	}
-	times, scale = map[stages.Stage]float64{}, 1
+	times := map[stages.Stage]float64{}
 	if s == nil {
-		return times, scale
+		return times
+	}
+	for stage, ns := range s.NS {
+		times[stage] = float64(ns)
 	}
 	used, known := cpuTime(t, side).Get()
 	sampled, ok := s.ClockNS.Get()
-	if side != machine && known && used > 0 && ok && sampled > 0 && s.KernelNS.Why() == "" {
-		scale = float64(used) / float64(sampled)
+	if side != machine && known && ok && used > sampled && s.KernelNS.Why() == "" {
+		times[stages.Unsampled] = float64(used - sampled)
 	}
-	for stage, ns := range s.NS {
-		times[stage] = float64(ns) * scale
-	}
-	return times, scale
+	return times
 }
 
 // stageCost is a stage's median with its interval, which one pass does not give.
-func stageCost(stage stages.Stage, values, shares []float64, kernelUnavailable string) StageCost {
+func stageCost(stage stages.Stage, values []float64) StageCost {
 	iv := stats.Summarize(values)
-	c := StageCost{Stage: stage, NSPerKiB: iv.Median, Low: measured.Known(iv.Low), High: measured.Known(iv.High), Share: measured.Known(stats.Median(shares))}
+	c := StageCost{Stage: stage, NSPerKiB: iv.Median, Low: measured.Known(iv.Low), High: measured.Known(iv.High)}
 	if len(values) < 2 {
 		c.Low = measured.Unavailable[float64]("one pass has no interval: measure.evidence makes more")
 		c.High = c.Low
 	}
-	if kernelUnavailable != "" {
-		c.Share = measured.Unavailable[float64]("%s", kernelUnavailable)
-	}
 	return c
+}
+
+// share fills in the stages' shares of their sum, which is that of medians. Where the kernel's part is missing there are none.
+func (e *StageEvidence) share() {
+	sum := 0.0
+	for _, c := range e.Stages {
+		sum += c.NSPerKiB
+	}
+	for i := range e.Stages {
+		switch c := &e.Stages[i]; {
+		case e.KernelUnavailable != "":
+			c.Share = measured.Unavailable[float64]("%s", e.KernelUnavailable)
+		case sum <= 0:
+			c.Share = measured.Unavailable[float64]("the median of each stage is 0")
+		default:
+			c.Share = measured.Known(c.NSPerKiB / sum)
+		}
+	}
 }
 
 // noNeighbour says that a pass has nothing next to it to be held against.
@@ -292,11 +308,14 @@ func (d *caseData) stageWarnings(e Evidence) []string {
 			timed, _ := s.TimedNSPerKiB.Get()
 			out = append(out, fmt.Sprintf("the stages of the %s's CPU time add up to %s ns/KiB in the passes for evidence, %.2f times the %s of the timed trials%s", side, fewDigits(sum), ratio, fewDigits(timed), s.whyOff()))
 		}
-		if ratio, ok := s.SampledOverPass.Get(); ok && (ratio < 1-sampledWithin || ratio > 1+sampledWithin) {
+		if ratio, ok := s.SampledOverPass.Get(); ok && (ratio < leastSampled || ratio > 1+reconciledWithin) {
 			out = append(out, fmt.Sprintf("the samples of the %s stand for %.2f times the CPU time that the kernel counted in the same passes%s", side, ratio, s.whyOffPass()))
 		}
 		if missed, ok := s.MissedShare.Get(); ok && missed > mostMissed {
 			out = append(out, fmt.Sprintf("%.2g of the samples of the %s were lost: its stages are of the others", missed, side))
+		}
+		if late, ok := s.LateShare.Get(); ok && late > mostLate {
+			out = append(out, fmt.Sprintf("%.2g of the samples of the %s came late and are left out: the CPU had been taken away meanwhile, by a hypervisor, or had let no interrupt in", late, side))
 		}
 		for _, stage := range s.Stages {
 			if share, ok := stage.Share.Get(); ok && stage.Stage == stages.Other && share > mostOtherShare {

@@ -82,9 +82,9 @@ func TestStageEvidence(t *testing.T) {
 	}
 }
 
-// The samples tell how a pass's time is shared out, and the kernel's clock how much there was of it: samples that stand for more or less change no stage. Of the machine
-// they stand for what they are.
-func TestStagesShareOutTheTimeOfTheirPass(t *testing.T) {
+// What the kernel counted beyond what the samples stand for is told apart, so that no stage is made longer than its samples say. Where they stand for more than
+// was counted, the sum says so. Nothing is known of the machine in this way.
+func TestWhatIsNotSampled(t *testing.T) {
 	for _, part := range []int64{50, 100, 200} {
 		pass := passTrial(caseRW, 1)
 		s := pass.Sides[sender].Stages
@@ -92,26 +92,46 @@ func TestStagesShareOutTheTimeOfTheirPass(t *testing.T) {
 		for stage := range s.NS {
 			s.NS[stage] = s.NS[stage] * part / 100
 		}
-		s.Other[0].NS = s.Other[0].NS * part / 100
 		seen := *s
 		pass.MachineStages = &seen
 		pass.Machine.BusyNS = known(420_000_000)
 		c := passedForTest(pass)
 		const kib = 64 << 10
 		e := c.Evidence.Sides[sender].StageEvidence
-		wantNear(t, "sum", e.SumNSPerKiB, 210e6/kib)
+		sampled := 210e6 / kib * float64(part) / 100
+		unsampled := max(0, 220e6/kib*float64(100-part)/100)
+		wantNear(t, "sum", e.SumNSPerKiB, sampled+unsampled)
 		wantNear(t, "samples over pass", e.SampledOverPass, float64(part)/100)
-		if math.Abs(e.Stages[0].NSPerKiB-100e6/kib) > 1e-6 || math.Abs(e.Other[0].NSPerKiB-10e6/kib) > 1e-6 {
-			t.Errorf("%d %%: stages %+v, other %+v", part, e.Stages, e.Other)
+		last := e.Stages[len(e.Stages)-2] // before other
+		if (last.Stage == stages.Unsampled) != (unsampled > 0) || unsampled > 0 && math.Abs(last.NSPerKiB-unsampled) > 1e-6 {
+			t.Errorf("%d %%: stages %+v, want %g not sampled", part, e.Stages, unsampled)
 		}
-		if copies := c.Copies[sender].CopiesNSPerKiB.Median; math.Abs(copies-180e6/kib) > 1e-6 {
+		if copies := c.Copies[sender].CopiesNSPerKiB.Median; math.Abs(copies-180e6/kib*float64(part)/100) > 1e-6 {
 			t.Errorf("%d %%: %v ns/KiB of copies", part, copies)
 		}
-		wantNear(t, "machine", c.Evidence.Machine.SumNSPerKiB, 210e6/kib*float64(part)/100)
+		wantNear(t, "machine", c.Evidence.Machine.SumNSPerKiB, sampled)
 		wantNear(t, "machine over busy", c.Evidence.Machine.SampledOverPass, 0.5*float64(part)/100)
 		if warned := strings.Contains(strings.Join(c.Warnings, "\n"), fmt.Sprintf("the samples of the sender stand for %.2f times", float64(part)/100)); warned != (part != 100) {
 			t.Errorf("%d %%: warnings %q", part, c.Warnings)
 		}
+		sum := 0.0
+		for _, one := range e.Stages {
+			share, _ := one.Share.Get()
+			sum += share
+		}
+		if math.Abs(sum-1) > 1e-9 {
+			t.Errorf("%d %%: the shares add up to %v", part, sum)
+		}
+	}
+}
+
+func TestLateSamplesAreWarnedOf(t *testing.T) {
+	pass := passTrial(caseRW, 1)
+	pass.Sides[sender].Stages.Late = 100
+	c := passedForTest(pass)
+	wantNear(t, "late", c.Evidence.Sides[sender].LateShare, 100.0/1200)
+	if !strings.Contains(strings.Join(c.Warnings, "\n"), "0.083 of the samples of the sender came late and are left out") {
+		t.Errorf("warnings %q", c.Warnings)
 	}
 }
 

@@ -15,6 +15,7 @@ type StageTimes struct {
 	PeriodNS int64        `json:"period_ns,omitempty"`
 	Samples  int64        `json:"samples"`
 	Missed   int64        `json:"missed_samples"` // that were due, or taken and lost
+	Late     int64        `json:"late_samples"`   // that came long after they were due, see kernel.Samples: in none of the others
 	// KernelNS is the part that was sampled in kernel mode. Where such samples are not allowed it says so, and NS has only what
 	// was sampled in user mode.
 	KernelNS measured.Int `json:"kernel_ns"`
@@ -44,7 +45,7 @@ func NotSampled(format string, args ...any) *StageTimes {
 // had; empty where they could. tool tells the stacks of whoever read the samples.
 func TimeStages(p *profile.Profile, kernelRefused string, tool func(profile.Stack) bool) *StageTimes {
 	t := &StageTimes{
-		ClockNS: measured.Known(p.ClockNS), PeriodNS: p.PeriodNS, Missed: p.Missed, KernelNS: measured.Known[int64](0), NS: map[stages.Stage]int64{},
+		ClockNS: measured.Known(p.ClockNS), PeriodNS: p.PeriodNS, Missed: p.Missed, Late: p.Late, KernelNS: measured.Known[int64](0), NS: map[stages.Stage]int64{},
 	}
 	classifier := stages.NewClassifier()
 	counts, other := map[stages.Stage]int64{}, map[string]int64{}
@@ -67,8 +68,7 @@ func TimeStages(p *profile.Profile, kernelRefused string, tool func(profile.Stac
 			other[innermost(s.Stack)] += s.Count
 		}
 	}
-	// A sample stands for a period. All of them together stand for the clock, which is exact: where the timer's interrupt came late, a
-	// period has none.
+	// A sample stands for a period. All of them together stand for the clock. Of threads it is exact: where the timer's interrupt came late, a period has none.
 	worth := float64(p.PeriodNS)
 	if kernelRefused == "" && t.Samples > 0 {
 		worth = float64(p.ClockNS) / float64(t.Samples)

@@ -114,11 +114,11 @@ func TestSummaryKeys(t *testing.T) {
 	from := keys("sender", evidence["sender"], "syscalls", "syscalls_source", "syscalls_bytes", "other_syscalls", "syscall_tracepoints_unavailable", "crossings_per_chunk",
 		"context_switches_per_chunk", "voluntary_switches", "involuntary_switches", "minor_faults", "major_faults",
 		"cycles_per_kib", "instructions_per_kib", "cache_misses_per_kib", "tcp",
-		"stages", "passes", "stages_sum_ns_per_kib", "timed_cpu_ns_per_kib", "unwatched_cpu_over_timed", "sampled_over_pass_cpu", "stolen_share", "stages_sum_over_timed", "pass_cpu_ns_per_kib", "pass_cpu_over_unwatched", "missed_share", "profile", "other_functions")
+		"stages", "passes", "stages_sum_ns_per_kib", "timed_cpu_ns_per_kib", "unwatched_cpu_over_timed", "sampled_over_pass_cpu", "stolen_share", "late_share", "stages_sum_over_timed", "pass_cpu_ns_per_kib", "pass_cpu_over_unwatched", "missed_share", "profile", "other_functions")
 	stage := from["stages"].([]any)
 	keys("stage", stage[0], "stage", "ns_per_kib", "low", "high", "share")
 	keys("function", from["other_functions"].([]any)[0], "function", "ns_per_kib")
-	keys("machine", evidence["machine"], "memory_read_bytes_per_byte", "memory_write_bytes_per_byte", "stages", "stages_unavailable", "passes", "stages_sum_ns_per_kib", "timed_cpu_ns_per_kib", "unwatched_cpu_over_timed", "sampled_over_pass_cpu", "stolen_share", "stages_sum_over_timed",
+	keys("machine", evidence["machine"], "memory_read_bytes_per_byte", "memory_write_bytes_per_byte", "stages", "stages_unavailable", "passes", "stages_sum_ns_per_kib", "timed_cpu_ns_per_kib", "unwatched_cpu_over_timed", "sampled_over_pass_cpu", "stolen_share", "late_share", "stages_sum_over_timed",
 		"pass_cpu_ns_per_kib", "pass_cpu_over_unwatched", "missed_share")
 	keys("tcp", from["tcp"], "connections", "retransmits", "rtt_ns", "min_rtt_ns", "delivery_bytes_per_second", "segment_bytes", "header_bytes",
 		"congestion_window_segments", "busy_ns", "receive_window_limited_ns", "send_buffer_limited_ns", "congestion_control")

@@ -19,6 +19,9 @@ type Samples struct {
 	ClockNS int64
 	Total   int64 // samples taken, those without a stack of their own in Stacks included
 	Stacks  []SampledStack
+	// Late came long after they were due, and say nothing of what the CPU did meanwhile: it had let no interrupt in, or a hypervisor had taken it away. They are in
+	// Total. Of samples of threads that can't be told, and it is 0.
+	Late int64
 	// Lost found no room in the ring, since it was read too seldom. They are not in Total.
 	Lost int64
 	// Unkept were taken when there was no more room for stacks that were not seen before.
@@ -29,19 +32,24 @@ type Samples struct {
 	Kernel Status
 }
 
-// Of is what was seen of one process, by samples of CPUs: its clock is the samples' periods. Which samples were lost, nobody knows, so that they count for
+// OfCPU is the same with the CPU time that the samples stand for as their clock: a CPU is not sampled everywhere while it idles, and its clock goes on.
+func (s Samples) OfCPU() Samples {
+	s.ClockNS = (s.Total - s.Late) * s.PeriodNS
+	return s
+}
+
+// Of is what was seen of one process, by samples of CPUs: its clock is the CPU time that they stand for. Which samples were lost, nobody knows, so that they count for
 // every process.
 func (s Samples) Of(pid int) Samples {
 	all := s.Stacks
-	s.Stacks, s.Total = nil, 0
+	s.Stacks, s.Total, s.Late = nil, 0, 0
 	for _, one := range all {
 		if one.PID == pid {
 			s.Stacks = append(s.Stacks, one)
-			s.Total += one.Count
+			s.Total, s.Late = s.Total+one.Count, s.Late+one.Late
 		}
 	}
-	s.ClockNS = s.Total * s.PeriodNS
-	return s
+	return s.OfCPU()
 }
 
 // SampledStack is a stack that was seen Count times.
@@ -52,6 +60,7 @@ type SampledStack struct {
 	// empty where the sample hit in user mode, and User where a kernel thread ran or the user's stack could not be read.
 	Kernel, User []uint64
 	Count        int64
+	Late         int64 // of these
 }
 
 // SamplingStatus is what this process may sample.
@@ -80,15 +89,21 @@ const maxStackBytes = 16 << 20
 type stackCounts struct {
 	stacks map[string]*keptStack // by PID, TID and call chain, as the kernel wrote them
 	bytes  int
+	phases int
 	total  int64
 	unkept int64
 	key    []byte
+	// gridNS is the distance of the times at which samples are due, exactly; 0 where they are not due at such times.
+	gridNS uint64
 	// nameOf asks for a thread's name while it runs.
 	nameOf func(pid, tid int) string
 	names  map[int]string // by TID
 }
 
-type keptStack struct{ count int64 }
+type keptStack struct {
+	count  int64
+	phases []uint32 // of each sample, where there is a grid
+}
 
 func newStackCounts(nameOf func(pid, tid int) string) *stackCounts {
 	return &stackCounts{stacks: map[string]*keptStack{}, nameOf: nameOf, names: map[int]string{}}
@@ -115,8 +130,12 @@ func (s *stackCounts) take(body []byte) bool {
 		s.key = binary.NativeEndian.AppendUint64(s.key, mark)
 		s.key = binary.NativeEndian.AppendUint64(s.key, address)
 	}
+	phase := uint32(0)
+	if s.gridNS > 0 {
+		phase = uint32(binary.NativeEndian.Uint64(body[16:]) % s.gridNS)
+	}
 	if kept := s.stacks[string(s.key)]; kept != nil {
-		kept.count++
+		s.keep(kept, phase)
 		return true
 	}
 	if s.bytes+len(s.key) > maxStackBytes {
@@ -124,7 +143,9 @@ func (s *stackCounts) take(body []byte) bool {
 		return true
 	}
 	s.bytes += len(s.key)
-	s.stacks[string(s.key)] = &keptStack{count: 1}
+	kept := &keptStack{}
+	s.keep(kept, phase)
+	s.stacks[string(s.key)] = kept
 	pid, tid := int(binary.NativeEndian.Uint32(s.key)), int(binary.NativeEndian.Uint32(s.key[4:]))
 	if _, asked := s.names[tid]; !asked {
 		s.names[tid] = s.nameOf(pid, tid)
@@ -132,12 +153,70 @@ func (s *stackCounts) take(body []byte) bool {
 	return true
 }
 
+func (s *stackCounts) keep(kept *keptStack, phase uint32) {
+	kept.count++
+	if s.gridNS > 0 && s.phases < maxPhases {
+		s.phases++
+		kept.phases = append(kept.phases, phase)
+	}
+}
+
+// forgetTimes leaves out when samples came.
+func (s *stackCounts) forgetTimes() {
+	for _, kept := range s.stacks {
+		kept.phases = nil
+	}
+}
+
+const (
+	// maxPhases bounds the memory of when samples came: half an hour of one CPU.
+	maxPhases = 2 << 20
+	// onTimeNS is how much later than the quickest most samples come, and lateNS from which on one is late.
+	onTimeNS = 20_000
+	lateNS   = 30_000
+)
+
+// due is when in the grid samples come that nothing holds up: where most of them are. false where there is no such time.
+func (s *stackCounts) due() (uint64, bool) {
+	var all []uint64
+	for _, kept := range s.stacks {
+		for _, phase := range kept.phases {
+			all = append(all, uint64(phase))
+		}
+	}
+	slices.Sort(all)
+	most, due, end := 0, uint64(0), 0
+	for i, first := range all {
+		for end < i+len(all) && at(all, end, s.gridNS) < first+onTimeNS {
+			end++
+		}
+		if end-i > most {
+			most, due = end-i, first
+		}
+	}
+	return due, 2*most > len(all)
+}
+
+// at is the i-th phase, those of the next round behind the last.
+func at(phases []uint64, i int, grid uint64) uint64 {
+	if n := len(phases); i >= n {
+		return phases[i-n] + grid
+	}
+	return phases[i]
+}
+
 // list takes the stacks apart, the most frequent first.
 func (s *stackCounts) list() []SampledStack {
 	all := make([]SampledStack, 0, len(s.stacks))
+	due, known := s.due()
 	for key, kept := range s.stacks {
 		raw := []byte(key)
 		one := SampledStack{PID: int(binary.NativeEndian.Uint32(raw)), TID: int(binary.NativeEndian.Uint32(raw[4:])), Count: kept.count}
+		for _, phase := range kept.phases {
+			if known && (uint64(phase)+s.gridNS-due)%s.gridNS >= lateNS {
+				one.Late++
+			}
+		}
 		one.Thread = s.names[one.TID]
 		var in *[]uint64
 		for raw = raw[8:]; len(raw) >= 8; raw = raw[8:] {

@@ -188,8 +188,9 @@ func openSampler(threads []int, cpu int, periodNS int64, more float64, onlyUser 
 		return nil, fmt.Errorf("a sample every %d ns is impossible", periodNS)
 	}
 	period := max(periodNS, shortestPeriodNS, leastPeriodNS("/proc/sys/kernel/perf_event_max_sample_rate"))
+	exact := uint64(float64(period) * (1 + more))
 	attr := unix.PerfEventAttr{
-		Type: unix.PERF_TYPE_SOFTWARE, Config: unix.PERF_COUNT_SW_CPU_CLOCK, Sample: uint64(float64(period) * (1 + more)),
+		Type: unix.PERF_TYPE_SOFTWARE, Config: unix.PERF_COUNT_SW_CPU_CLOCK, Sample: exact,
 		Sample_type: unix.PERF_SAMPLE_IP | unix.PERF_SAMPLE_TID | unix.PERF_SAMPLE_TIME | unix.PERF_SAMPLE_CPU | unix.PERF_SAMPLE_CALLCHAIN,
 		Bits:        unix.PerfBitDisabled | unix.PerfBitUseClockID, Clockid: unix.CLOCK_MONOTONIC,
 	}
@@ -207,7 +208,11 @@ func openSampler(threads []int, cpu int, periodNS int64, more float64, onlyUser 
 	if err != nil {
 		return nil, err
 	}
-	return &Sampler{ring: ring, kernel: Available(), periodNS: period, counts: newStackCounts(threadName)}, nil
+	s := &Sampler{ring: ring, kernel: Available(), periodNS: period, counts: newStackCounts(threadName)}
+	if threads[0] < 0 { // a CPU's timer goes on whatever runs: hrtimer_forward_now in perf_swevent_hrtimer, kernel/events/core.c
+		s.counts.gridNS = exact
+	}
+	return s, nil
 }
 
 // leastPeriodNS is the shortest period that the administrator allows; 0 where that can't be told.
@@ -294,10 +299,17 @@ func (s *Sampler) Stop() (Samples, error) {
 	if err := errors.Join(err, s.err, s.gather(), readErr); err != nil {
 		return Samples{}, err
 	}
-	return Samples{
+	if s.throttled > 0 { // its timer was stopped, and started at another time
+		s.counts.forgetTimes()
+	}
+	seen := Samples{
 		PeriodNS: s.periodNS, ClockNS: clockNS, Total: s.counts.total, Stacks: s.counts.list(),
 		Lost: s.lost, Unkept: s.counts.unkept, Throttled: s.throttled, Kernel: s.kernel,
-	}, nil
+	}
+	for _, one := range seen.Stacks {
+		seen.Late += one.Late
+	}
+	return seen, nil
 }
 
 // clock is the events' own count: the nanoseconds for which they ran.

@@ -56,14 +56,55 @@ func TestStackCounts(t *testing.T) {
 
 func TestSamplesOfAProcess(t *testing.T) {
 	all := Samples{PeriodNS: 10, ClockNS: 900, Total: 9, Lost: 2, Unkept: 1, Kernel: Available(), Stacks: []SampledStack{
-		{PID: 7, TID: 8, Count: 4}, {Count: 3}, {PID: 7, TID: 9, Count: 1}, {PID: 9, TID: 9, Count: 1},
-	}}
+		{PID: 7, TID: 8, Count: 4, Late: 2}, {Count: 3, Late: 1}, {PID: 7, TID: 9, Count: 1}, {PID: 9, TID: 9, Count: 1},
+	}, Late: 3}
+	if whole := all.OfCPU(); whole.ClockNS != 60 || whole.Total != 9 || whole.Late != 3 {
+		t.Errorf("of the CPU: %+v", whole)
+	}
 	got := all.Of(7)
-	if got.Total != 5 || got.ClockNS != 50 || got.Lost != 2 || got.Unkept != 1 || got.Kernel.State != StateAvailable || len(got.Stacks) != 2 || got.Stacks[1].TID != 9 {
+	if got.Total != 5 || got.Late != 2 || got.ClockNS != 30 || got.Lost != 2 || got.Unkept != 1 || got.Kernel.State != StateAvailable || len(got.Stacks) != 2 || got.Stacks[1].TID != 9 {
 		t.Errorf("got %+v", got)
 	}
 	if none := all.Of(8); none.Total != 0 || none.ClockNS != 0 || len(none.Stacks) != 0 || len(all.Stacks) != 4 {
 		t.Errorf("of no process: %+v; of all: %+v", none, all)
+	}
+}
+
+// Samples that come long after they were due are told from the others by when these come.
+func TestLateSamples(t *testing.T) {
+	const grid = 871_361
+	sample := func(address, when uint64) []byte {
+		b := sampleBody(7, 8, address, chainKernel, address)
+		binary.NativeEndian.PutUint64(b[16:], when)
+		return b
+	}
+	for _, due := range []uint64{0, 500_000, grid - 3_000} { // in the last, some come in the next round
+		s := newStackCounts(func(int, int) string { return "" })
+		s.gridNS = grid
+		for i := range uint64(50) {
+			s.take(sample(inKernel, 1e12/grid*grid+i*grid+due+1_500+i*137%9_000))
+		}
+		for i := range uint64(10) {
+			s.take(sample(inKernel+1+i%2, 1e12/grid*grid+(50+i)*grid+due+40_000+i*60_000))
+		}
+		got := s.list()
+		if len(got) != 3 || got[0].Count != 50 || got[0].Late != 0 || got[1].Count != 5 || got[1].Late != 5 || got[2].Late != 5 {
+			t.Errorf("due at %d: got %+v", due, got)
+		}
+		s.forgetTimes()
+		for _, one := range s.list() {
+			if one.Late != 0 {
+				t.Errorf("times were forgotten, and %d samples are late", one.Late)
+			}
+		}
+	}
+	s := newStackCounts(func(int, int) string { return "" }) // without a time at which most come
+	s.gridNS = grid
+	for i := range uint64(20) {
+		s.take(sample(inKernel, 1e12+i*grid+i*40_000))
+	}
+	if got := s.list(); got[0].Late != 0 {
+		t.Errorf("%d of samples that come at any time are late", got[0].Late)
 	}
 }
 

@@ -186,7 +186,7 @@ func pinned(from Place, call string) Arrow {
 }
 
 func gathered() Arrow {
-	return Arrow{From: Fields, To: Buffer, Kind: CPUCopy, By: BySender, Note: "the program gathers the fields", Stage: stages.Program}
+	return Arrow{From: Fields, To: Buffer, Kind: CPUCopy, By: BySender, Note: "the program gathers the fields", Stage: stages.CopyInProgram}
 }
 
 func by(who Actor, a Arrow) Arrow {

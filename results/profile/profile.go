@@ -31,6 +31,8 @@ type Profile struct {
 	ClockNS  int64 // CPU time that was sampled, see kernel.Samples
 	// Missed are samples that were taken, or due, and are not in the profile: no room for them, or for their stacks.
 	Missed int64
+	// Late are samples that came long after they were due, see kernel.Samples. They are not in the profile.
+	Late   int64
 	counts map[string]*Counted
 }
 
@@ -49,8 +51,11 @@ const (
 // were allowed, the profile holds those.
 func FromSamples(s kernel.Samples, k *kernel.KernelSymbols, u *kernel.ProgramSymbols) *Profile {
 	p := New(s.PeriodNS)
-	p.ClockNS, p.Missed = s.ClockNS, s.Lost+s.Unkept
+	p.ClockNS, p.Missed, p.Late = s.ClockNS, s.Lost+s.Unkept, s.Late
 	for _, one := range s.Stacks {
+		if one.Count == one.Late {
+			continue
+		}
 		stack := Stack{Thread: threadKind(one.Thread)}
 		for i, address := range one.Kernel {
 			stack.Kernel = append(stack.Kernel, kernelName(k, address, i > 0))
@@ -68,7 +73,7 @@ func FromSamples(s kernel.Samples, k *kernel.KernelSymbols, u *kernel.ProgramSym
 			}
 			stack.User = append(stack.User, names...)
 		}
-		p.Add(stack, one.Count)
+		p.Add(stack, one.Count-one.Late)
 	}
 	return p
 }
@@ -129,6 +134,7 @@ func (p *Profile) Merge(o *Profile) error {
 	}
 	p.ClockNS += o.ClockNS
 	p.Missed += o.Missed
+	p.Late += o.Late
 	for _, c := range o.counts {
 		p.Add(c.Stack, c.Count)
 	}
@@ -188,6 +194,7 @@ type document struct {
 	PeriodNS  int64           `json:"period_ns"`
 	ClockNS   int64           `json:"clock_ns"`
 	Missed    int64           `json:"missed"`
+	Late      int64           `json:"late"`
 	Threads   []string        `json:"threads"`
 	Functions []string        `json:"functions"`
 	Stacks    []documentStack `json:"stacks"`
@@ -230,7 +237,7 @@ func (t *table) addAll(names []string) []int {
 // MarshalJSON writes the profile; equal ones alike.
 func (p *Profile) MarshalJSON() ([]byte, error) {
 	var threads, functions table
-	d := document{PeriodNS: p.PeriodNS, ClockNS: p.ClockNS, Missed: p.Missed, Stacks: []documentStack{}}
+	d := document{PeriodNS: p.PeriodNS, ClockNS: p.ClockNS, Missed: p.Missed, Late: p.Late, Stacks: []documentStack{}}
 	for _, c := range p.Stacks() {
 		d.Stacks = append(d.Stacks, documentStack{threads.add(c.Thread), functions.addAll(c.Kernel), functions.addAll(c.User), c.Count})
 	}
@@ -254,7 +261,7 @@ func (p *Profile) UnmarshalJSON(b []byte) error {
 		return found, nil
 	}
 	q := New(d.PeriodNS)
-	q.ClockNS, q.Missed = d.ClockNS, d.Missed
+	q.ClockNS, q.Missed, q.Late = d.ClockNS, d.Missed, d.Late
 	for _, s := range d.Stacks {
 		thread, err1 := of(d.Threads, []int{s.Thread})
 		inKernel, err2 := of(d.Functions, s.Kernel)

@@ -17,6 +17,7 @@ type Stage string
 // The stages.
 const (
 	CopyCacheToProgram   Stage = "copy page cache to program"
+	CopyInProgram        Stage = "copy within program" // gathering a message
 	CopyProgramToSocket  Stage = "copy program to socket"
 	CopySocketToReceiver Stage = "copy socket to receiver"
 	CopyDeferred         Stage = "deferred zero-copy copy"   // what a zero-copy send put off, and had to be copied after all
@@ -35,6 +36,7 @@ const (
 	Syscalls             Stage = "syscall entry and exit"
 	Scheduling           Stage = "scheduling"
 	Program              Stage = "program"
+	Unsampled            Stage = "not sampled" // CPU time that the kernel counted and no sample stands for: no rule says so
 	Idle                 Stage = "idle"
 	Other                Stage = "other" // what no rule fits
 )
@@ -42,16 +44,16 @@ const (
 // All lists the stages in the order in which charts stack them: copies first, Other last.
 func All() []Stage {
 	return []Stage{
-		CopyCacheToProgram, CopyProgramToSocket, CopySocketToReceiver, CopyDeferred, CopyToSegments, CopyProgramToCache,
+		CopyCacheToProgram, CopyInProgram, CopyProgramToSocket, CopySocketToReceiver, CopyDeferred, CopyToSegments, CopyProgramToCache,
 		PassPages, CacheLookup, PageFaults, Encryption, TCPIP, SoftInterrupts, Filesystem, BlockLayer, MemoryManagement,
-		IOUring, Syscalls, Scheduling, Program, Idle, Other,
+		IOUring, Syscalls, Scheduling, Program, Unsampled, Idle, Other,
 	}
 }
 
 // Copies tells whether the stage moves a transfer's bytes by the CPU.
 func (s Stage) Copies() bool {
 	switch s {
-	case CopyCacheToProgram, CopyProgramToSocket, CopySocketToReceiver, CopyDeferred, CopyToSegments, CopyProgramToCache:
+	case CopyCacheToProgram, CopyInProgram, CopyProgramToSocket, CopySocketToReceiver, CopyDeferred, CopyToSegments, CopyProgramToCache:
 		return true
 	}
 	return false

@@ -248,5 +248,6 @@ func Table() []Rule {
 		{Stage: CopyProgramToCache, InProgram: true, Leaf: names(`runtime.memmove`), Callers: names(`copylab/diskwrite.(*mappedFile)* copylab/diskwrite.store`)},
 		{Stage: Encryption, InProgram: true, Leaf: names(`crypto/*`)},
 		{Stage: Encryption, InProgram: true, Leaf: names(`runtime.memmove runtime.memclrNoHeapPointers`), Callers: names(`crypto/*`)},
+		{Stage: CopyInProgram, InProgram: true, Leaf: names(`runtime.memmove`), Callers: names(`copylab/copypaths.*`)},
 	}
 }

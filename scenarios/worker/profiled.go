@@ -109,10 +109,7 @@ func (p *profiling) tell(r *Result) {
 	process := func(pid int) func(kernel.Samples) kernel.Samples {
 		return func(s kernel.Samples) kernel.Samples { return s.Of(pid) }
 	}
-	r.MachineStages, r.MachineProfile = of(func(s kernel.Samples) kernel.Samples {
-		s.ClockNS = s.Total * s.PeriodNS // not everywhere are CPUs sampled while they are idle, as their clocks go on
-		return s
-	})
+	r.MachineStages, r.MachineProfile = of(kernel.Samples.OfCPU)
 	if !p.wantProcess {
 		r.Side.Stages, r.Profile = of(process(os.Getpid()))
 	}
