@@ -256,7 +256,7 @@ func nsPerKiB(v float64) string {
 func overPasses(m results.Metric, flip bool) string {
 	low, high := m.Low, m.High
 	if flip {
-		low, high = -m.High, -m.Low
+		low, high = 0-m.High, 0-m.Low // of 0, -0 is not 0 when it is written
 	}
 	return fmt.Sprintf("%s interval %s to %s, %s", formatConfidence(m.Confidence), nsPerKiB(low), nsPerKiB(high), passCount(m))
 }
@@ -398,9 +398,12 @@ func (a accounting) alone(cost results.CopyCost) []string {
 	} else {
 		text += " (" + overPasses(cost.CopiesNSPerKiB, false) + ")"
 	}
-	if len(made) == 1 {
+	switch {
+	case len(made) == 1:
 		text += " go into " + aCopy(made[0])
-	} else {
+	case single(cost.CopiesNSPerKiB): // whose parts add up
+		text += fmt.Sprintf(" go into %s copies, %s", count(len(made)), a.priced(made, ""))
+	default:
 		text += fmt.Sprintf(" go into %s copies, by their own medians %s", count(len(made)), a.priced(made, ""))
 	}
 	if rest := a.rest(); rest != "" {
@@ -459,7 +462,7 @@ func (a accounting) against(base *results.CaseSummary, cost results.CopyCost, th
 			added = append(added, s)
 		}
 	}
-	if cost.Samples < enoughSamples && (len(spared) > 0 || len(theirs) == 0) {
+	if cost.Samples < enoughSamples && (len(spared) > 0 || len(theirs)+len(added) == 0) {
 		text := "whether it makes a copy is not shown: " + tooFew(cost.Samples)
 		if len(theirs) > 0 {
 			text = fmt.Sprintf("whether it makes the %s of %s is not shown: %s", copyOrCopies(len(theirs)), object.text, tooFew(cost.Samples))
@@ -469,21 +472,29 @@ func (a accounting) against(base *results.CaseSummary, cost results.CopyCost, th
 		}
 		return []string{text}
 	}
-	text := a.made(object, theirs, kept, spared, cost)
-	for _, s := range added {
-		if s == stages.CopyDeferred {
-			text += fmt.Sprintf(", but the kernel copies the bytes after all, later (%s ns/KiB", nsPerKiB(costOfStage(own, s)))
-			if cost.PutOffNSPerKiB != nil && cost.PutOffNSPerKiB.Median >= notableCopy*cost.AllNSPerKiB.Median {
-				text += fmt.Sprintf(", and %s in the receiver's time", nsPerKiB(cost.PutOffNSPerKiB.Median))
+	of := savedCopies{saved: than.CopiesNSPerKiB, whose: whose, all: base.Copies[a.side].AllNSPerKiB.Median, kept: len(kept), same: len(spared)+len(added) == 0}
+	var text string
+	switch {
+	case len(theirs) == 0 && len(added) > 0:
+		of.onlyAdded = true
+		text = a.makesInstead(object, base.Copies[a.side], added, cost)
+	default:
+		text = a.made(object, theirs, kept, spared, cost)
+		for _, s := range added {
+			if s == stages.CopyDeferred {
+				text += fmt.Sprintf(", but the kernel copies the bytes after all, later (%s)", a.spent(s, cost))
+				continue
 			}
-			text += ")"
-			continue
+			text += fmt.Sprintf(", but makes %s (%s)", aCopy(s), a.spent(s, cost))
 		}
-		text += fmt.Sprintf(", but makes %s (%s ns/KiB)", aCopy(s), nsPerKiB(costOfStage(own, s)))
 	}
 	var parts []string
 	if len(theirs)+len(mine) > 0 {
-		text += ", " + effect(than, whose, len(spared)+len(added) == 0, len(kept))
+		of.printed = base.Copies[a.side].CopiesNSPerKiB.Median
+		for _, s := range kept {
+			of.printed -= costOfStage(own, s)
+		}
+		text += ", " + of.effect()
 	}
 	parts = append(parts, text)
 	if grown := a.grown(than, before); grown != "" {
@@ -496,6 +507,31 @@ func (a accounting) against(base *results.CaseSummary, cost results.CopyCost, th
 		parts = append(parts, net)
 	}
 	return parts
+}
+
+// spent is what a copy takes: "265 ns/KiB". Of one that zero-copy sends put off, it says what was spent on it in the receiver's time.
+func (a accounting) spent(s stages.Stage, cost results.CopyCost) string {
+	text := nsPerKiB(costOfStage(a.c.Evidence.Sides[a.side].StageEvidence, s)) + " ns/KiB"
+	if s == stages.CopyDeferred && cost.PutOffNSPerKiB != nil && cost.PutOffNSPerKiB.Median >= notableCopy*cost.AllNSPerKiB.Median {
+		text += fmt.Sprintf(", and %s in the receiver's time", nsPerKiB(cost.PutOffNSPerKiB.Median))
+	}
+	return text
+}
+
+// makesInstead words a case that makes copies where its baseline makes none. Of the baseline it says no more than its own sentence does.
+func (a accounting) makesInstead(object phrase, before results.CopyCost, added []stages.Stage, cost results.CopyCost) string {
+	var copies []string
+	for _, s := range added {
+		copies = append(copies, fmt.Sprintf("%s (%s)", aCopy(s), a.spent(s, cost)))
+	}
+	text := "makes " + joinWords(copies) + ", where "
+	switch most := before.CopiesNSPerKiB.High; {
+	case most > 0:
+		return text + fmt.Sprintf("%s %s no more than %s ns/KiB on copies", object.text, object.verb("spends"), nsPerKiB(most))
+	case before.Samples < enoughSamples:
+		return text + fmt.Sprintf("none is seen with %s (%s)", object.text, tooFew(before.Samples))
+	}
+	return text + fmt.Sprintf("%s %s none", object.text, object.verb("makes"))
 }
 
 // copyOrCopies writes "copy", "two copies" and so on.
@@ -528,37 +564,64 @@ func (a accounting) made(object phrase, theirs, kept, spared []stages.Stage, cos
 	for _, s := range spared {
 		names = append(names, copyName(s))
 	}
-	return fmt.Sprintf("makes %s of %s, %s, and not %s (%s it)", count(len(kept)), the, a.priced(kept, " ns/KiB"), joinWords(names), seen)
+	some := fmt.Sprintf("makes %s of %s, %s, and", count(len(kept)), the, a.priced(kept, " ns/KiB"))
+	switch len(names) {
+	case 1:
+		return fmt.Sprintf("%s not %s (%s it)", some, names[0], seen)
+	case 2:
+		return fmt.Sprintf("%s neither %s nor %s (%s either)", some, names[0], names[1], seen)
+	}
+	return fmt.Sprintf("%s none of %s (%s any)", some, joinWords(names), seen)
 }
 
-// effect says what is saved in copying, or that nothing is, or that it is not shown. same says that the copies are the same, which are so many.
-func effect(than results.CopySaving, whose string, same bool, many int) string {
-	m := than.CopiesNSPerKiB
-	of := fmt.Sprintf("%s of what %s takes", formatShare(math.Abs(than.CopiesShare.Median)), whose)
-	difference := nsPerKiB(m.Median) + " ns/KiB less"
-	interval := overPasses(m, false)
+// savedCopies is what the copies of a case take less than its baseline's.
+type savedCopies struct {
+	saved results.Metric // in ns per KiB, pass by pass
+	whose string         // the baseline's side
+	all   float64        // what that takes of CPU time, in ns per KiB: the median that its own sentence has, so that a reader comes to the same share
+	kept  int            // how many copies both make
+	same  bool           // neither makes another
+	// onlyAdded says that the baseline makes no copy, and the case does.
+	onlyAdded bool
+	// printed is what a reader makes of the medians of the two sentences, in ns per KiB.
+	printed float64
+}
+
+// effect says what is saved in copying, or that nothing is, or that it is not shown. Medians need not subtract: where those of the same copies
+// differ the other way round than the passes do, it says that it goes by the passes.
+func (s savedCopies) effect() string {
+	m := s.saved
+	of := fmt.Sprintf("%s of what %s takes", formatShare(math.Abs(m.Median)/s.all), s.whose)
+	less, interval := nsPerKiB(m.Median)+" ns/KiB less", overPasses(m, false)
 	if m.Median < 0 {
-		difference, interval = nsPerKiB(-m.Median)+" ns/KiB more", overPasses(m, true)
+		less, interval = nsPerKiB(-m.Median)+" ns/KiB more", overPasses(m, true)
+	}
+	if s.same && s.printed*m.Median < 0 {
+		less += " pass by pass"
 	}
 	switch includesZero := !single(m) && m.Low <= 0 && m.High >= 0; {
 	case fewPasses(m) && !includesZero && m.Median > 0:
-		return fmt.Sprintf("and copying takes %s, %s, %s", difference, of, soFew(m))
+		return fmt.Sprintf("and copying takes %s, %s, %s", less, of, soFew(m))
 	case fewPasses(m) && !includesZero && m.Median < 0:
-		return fmt.Sprintf("and copying takes %s %s", difference, soFew(m))
-	case m.Low > 0 && same:
-		return fmt.Sprintf("for %s (%s), %s", difference, interval, of)
+		return fmt.Sprintf("and copying takes %s %s", less, soFew(m))
+	case m.Low > 0 && s.same:
+		return fmt.Sprintf("for %s (%s), %s", less, interval, of)
 	case m.Low > 0:
 		return fmt.Sprintf("which saves %s ns/KiB of copying (%s), %s", nsPerKiB(m.Median), interval, of)
-	case m.High < 0 && same:
-		return fmt.Sprintf("for %s (%s)", difference, interval)
+	case m.High < 0 && s.same:
+		return fmt.Sprintf("for %s (%s)", less, interval)
+	case m.High < 0 && s.onlyAdded:
+		return fmt.Sprintf("and copying takes %s (%s)", less, interval)
 	case m.High < 0:
-		return fmt.Sprintf("which saves nothing: copying takes %s (%s)", difference, interval)
-	case same && many == 1:
-		return fmt.Sprintf("and that it takes less or more is not shown (%s, %s)", difference, interval)
-	case same:
-		return fmt.Sprintf("and that they take less or more is not shown (%s, %s)", difference, interval)
+		return fmt.Sprintf("which saves nothing: copying takes %s (%s)", less, interval)
+	case s.same && s.kept == 1:
+		return fmt.Sprintf("and that it takes less or more is not shown (%s, %s)", less, interval)
+	case s.same:
+		return fmt.Sprintf("and that they take less or more is not shown (%s, %s)", less, interval)
+	case s.onlyAdded:
+		return fmt.Sprintf("and that copying takes more is not shown (%s, %s)", less, interval)
 	}
-	return fmt.Sprintf("and that this saves CPU time in copying is not shown (%s, %s)", difference, interval)
+	return fmt.Sprintf("and that this saves CPU time in copying is not shown (%s, %s)", less, interval)
 }
 
 // grown names the stages that take more than with the baseline, and are no copies; "" where none is shown to.
@@ -613,6 +676,11 @@ func (a accounting) net(base *results.CaseSummary) string {
 	ratio, low, high := formatRatio(c.Ratio, c.Low, c.High)
 	ratio += " times"
 	switch {
+	case c.Pairs == 1:
+		return fmt.Sprintf("the timed trials have too few pairs for a %s interval: by 1 pair its %s takes %s as much CPU time", formatConfidence(stats.Level), a.side, ratio)
+	case c.Confidence < stats.Level: // the verdict is that it is too noisy, by whatever little the pairs differ
+		return fmt.Sprintf("the timed trials have too few pairs for a %s interval: by %d pairs its %s takes %s as much CPU time (%s interval %s to %s)",
+			formatConfidence(stats.Level), c.Pairs, a.side, ratio, formatConfidence(c.Confidence), low, high)
 	case shown(c.Verdict):
 		return fmt.Sprintf("by the timed trials its %s takes %s as much CPU time (%s interval %s to %s)", a.side, ratio, formatConfidence(c.Confidence), low, high)
 	case c.Verdict == results.NoDifference:

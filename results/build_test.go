@@ -815,7 +815,7 @@ func TestCaseWarnings(t *testing.T) {
 				tr.Machine.StealNS = known(100)
 				tr.Disturbed = []string{"5 % of CPU time (steal)"}
 			}
-		}, want: "1 of 6 trials were disturbed: 5 % of CPU time (steal)"},
+		}, want: "1 of 6 trials was disturbed: 5 % of CPU time (steal)"},
 		"a little steal": {n: 6, change: func(_ int, tr *Trial) { tr.Machine.StealNS = known(20) }},
 		"not warm": {n: 6, change: func(b int, tr *Trial) {
 			tr.Before.Resident = known([]int64{1000, 999, 998, 400, 500, 1000}[b-1])

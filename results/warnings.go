@@ -100,7 +100,11 @@ func (d *caseData) disturbanceWarnings() []string {
 		}
 	}
 	if disturbed > 0 {
-		out = append(out, fmt.Sprintf("%d of %d trials were disturbed: %s", disturbed, len(d.points), joinFew(mergeNumbers(all), "; ")))
+		were := "were"
+		if disturbed == 1 {
+			were = "was"
+		}
+		out = append(out, fmt.Sprintf("%d of %d trials %s disturbed: %s", disturbed, len(d.points), were, joinFew(mergeNumbers(all), "; ")))
 	}
 	told := slices.ContainsFunc(all, func(s string) bool { return strings.Contains(s, "steal") })
 	if stolen > 0 && !told {
