@@ -289,6 +289,8 @@ func copyName(s stages.Stage) string {
 		return "the deferred one of zero-copy sends"
 	case stages.CopyToSegments:
 		return "the one into linear segments"
+	case stages.CopyInProgram:
+		return "within the program"
 	}
 	return strings.TrimPrefix(string(s), "copy ")
 }
@@ -300,6 +302,8 @@ func aCopy(s stages.Stage) string {
 		return "the deferred copy of zero-copy sends"
 	case stages.CopyToSegments:
 		return "the copy into linear segments"
+	case stages.CopyInProgram:
+		return "the copy within the program"
 	}
 	return "the copy from " + copyName(s)
 }
@@ -321,6 +325,8 @@ func spending(s stages.Stage) string {
 		return "the program itself"
 	case stages.Other:
 		return "what no rule names"
+	case stages.Unsampled:
+		return "what no sample shows"
 	case stages.Filesystem, stages.BlockLayer:
 		return "the " + string(s)
 	}
@@ -554,7 +560,7 @@ func (a accounting) made(object phrase, theirs, kept, spared []stages.Stage, cos
 	case len(spared) == 0:
 		return fmt.Sprintf("makes the same %s copies as %s, %s", count(len(theirs)), object.text, a.priced(kept, " ns/KiB"))
 	case len(theirs) == 1:
-		return fmt.Sprintf("does not make the copy of %s, from %s (%s it)", object.text, copyName(theirs[0]), seen)
+		return fmt.Sprintf("does not make the copy of %s, %s (%s it)", object.text, strings.TrimPrefix(aCopy(theirs[0]), "the copy "), seen)
 	case len(kept) == 0 && len(theirs) == 2:
 		return fmt.Sprintf("makes neither of %s (%s either)", the, seen)
 	case len(kept) == 0:
@@ -628,7 +634,7 @@ func (s savedCopies) effect() string {
 func (a accounting) grown(than results.CopySaving, before results.StageEvidence) string {
 	var list []results.StageSaving
 	for _, s := range than.Stages {
-		if m := s.SavedNSPerKiB; !s.Stage.Copies() && m.Why() == "" && !fewPasses(m) && m.High < 0 && -m.Median >= notableChange*sumOfStages(before) {
+		if m := s.SavedNSPerKiB; !s.Stage.Copies() && s.Stage != stages.Unsampled && m.Why() == "" && !fewPasses(m) && m.High < 0 && -m.Median >= notableChange*sumOfStages(before) {
 			list = append(list, s)
 		}
 	}

@@ -283,6 +283,14 @@ func evidences() []struct {
 		}},
 		{"writes", []sampled{appendCase("buffered", buffered, every(6, 2, appends)), appendCase("direct", direct, every(6, 0, past))}},
 		{"writes by an ordinary user", []sampled{userOnly(appendCase("buffered", buffered, every(6, 2, appends))), userOnly(appendCase("direct", direct, every(6, 2, past)))}},
+		{"a program's own copy is one too", []sampled{
+			loopCase(every(6, 2, costs{stages.CopyInProgram: 90, stages.CopyProgramToSocket: 100, stages.TCPIP: 120, stages.Unsampled: 60, stages.Program: 10})),
+			otherCase("sendmsg", sender, every(6, 2, costs{stages.CopyProgramToSocket: 130, stages.TCPIP: 120, stages.Unsampled: 90, stages.Program: 5})),
+			otherCase("send-zerocopy", sender, every(6, 2, costs{stages.CopyInProgram: 95, stages.CopyDeferred: 110, stages.TCPIP: 130})),
+		}},
+		{"only the program's copy is spared", []sampled{
+			loopCase(every(6, 2, costs{stages.CopyInProgram: 90, stages.TCPIP: 120})), otherCase("sendmsg", sender, every(6, 2, costs{stages.TCPIP: 120})),
+		}},
 		{"nothing is shown of any", []sampled{
 			userOnly(appendCase("buffered", direct, every(6, 2, appends))), userOnly(appendCase("direct", direct, every(6, 2, past))), userOnly(appendCase("dsync", direct, every(6, 2, past))),
 		}},
