@@ -94,10 +94,11 @@ func linkRemarks(p Path, l Link) []string {
 		if l == VethWithoutChecksums {
 			text = "Without checksums (csum=off) the kernel computes the sums when it cuts segments. This path's socket buffer refers to pages that may still change, so the kernel first copies them, for the sum to be that of what is sent."
 		}
+		out := []string{text}
 		if p.ZeroCopy {
-			text += " That copy takes the place of the deferred one which zero copy has on a veth link: the receiver's socket gets the segments."
+			out = append(out, "The copy into segments takes the place of the deferred one that zero copy has on a veth link: the receiver's socket gets the segments.")
 		}
-		return []string{text}
+		return out
 	case p.ZeroCopy:
 		return []string{"The receiver's socket must not refer to memory that the sender may change. So the kernel copies what was sent without a copy (skb_copy_ubufs) before the receiver gets it. That copy takes the place of the one that zero copy was to spare, and a part of it may be made in the receiver's time."}
 	}
