@@ -425,7 +425,7 @@ func remarks(e Explanation, ds []drawing) []string {
 			continue
 		}
 		if m := d.one().Measured; !hasStages(d.one()) {
-			add("", "", e.withoutStages(m))
+			add("", "", e.withoutStages(d))
 		} else {
 			for _, side := range []struct {
 				name string
@@ -489,7 +489,8 @@ func isPartial(s *results.Summary) bool {
 }
 
 // withoutStages says that no arrow has a cost, and why.
-func (e Explanation) withoutStages(m *diagram.Measurement) string {
+func (e Explanation) withoutStages(d drawing) string {
+	m := d.one().Measured
 	var whys []string
 	in := ""
 	for _, w := range []string{m.Sender.StagesWhy, m.Receiver.StagesWhy} {
@@ -504,7 +505,11 @@ func (e Explanation) withoutStages(m *diagram.Measurement) string {
 	if len(whys) > 0 {
 		why = " (" + strings.Join(whys, "; of the receiver: ") + ")"
 	}
-	return e.RunName + " has no stage evidence" + in + why + ": no arrow can be given its cost. What it has stands in the table."
+	text := e.RunName + " has no stage evidence" + in + why + ": no arrow can be given its cost. What it has stands in the table"
+	if len(userModeOf(d)) > 0 {
+		text += ", and the stages of user mode, which are not all, in a list"
+	}
+	return text + "."
 }
 
 // aboutStages tells whether a case's warning is about the numbers at the arrows.
@@ -603,15 +608,20 @@ func (t terminal) elsewhere(d drawing, named bool) {
 	t.list(heading, items)
 }
 
-// inUserMode lists the stages of sides that could be sampled there alone. No arrow has them: most of what an arrow costs is spent in the kernel,
-// and a part of it at an arrow would pass for all.
+// inUserMode lists the stages of sides that could be sampled there alone.
 func (t terminal) inUserMode(d drawing, named bool) {
-	if d.shown == nil {
-		return
-	}
 	heading := "Stages of user mode only"
 	if named {
 		heading = d.path.ID + ": stages of user mode only"
+	}
+	t.list(heading, userModeOf(d))
+}
+
+// userModeOf are the stages of sides of which only user mode was sampled. No arrow has them: most of what an arrow costs is spent in the kernel,
+// and a part of it at an arrow would pass for all.
+func userModeOf(d drawing) []string {
+	if d.shown == nil {
+		return nil
 	}
 	var items []string
 	for _, side := range []string{"sender", "receiver"} {
@@ -628,7 +638,7 @@ func (t terminal) inUserMode(d drawing, named bool) {
 			items = append(items, side+": "+strings.Join(parts, "; "))
 		}
 	}
-	t.list(heading, items)
+	return items
 }
 
 // arrows lists who makes each arrow, and what else there is to know.

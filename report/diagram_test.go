@@ -345,7 +345,7 @@ func TestExplainUserModeOnly(t *testing.T) {
 		}
 	}
 	list := "user mode only • sender: encryption 34.0 ns/KiB, 74 % (32.0 to 36.0); program 12.0 ns/KiB, 26 % (10.0 to 14.0) • receiver: encryption"
-	wantText(t, explained(t, Explanation{Paths: pathsOf(t, "file/read-write"), Run: s}), "runs/NAME has no stage evidence (made up: sudo): no arrow can be given its cost.", " Stages of "+list)
+	wantText(t, explained(t, Explanation{Paths: pathsOf(t, "file/read-write"), Run: s}), "runs/NAME has no stage evidence (made up: sudo): no arrow can be given its cost. What it has stands in the table, and the stages of user mode, which are not all, in a list.", " Stages of "+list)
 	wantText(t, explained(t, Explanation{Paths: pathsOf(t, "file/read-write", "file/sendfile"), Run: s}), "read-write: stages of "+list, "sendfile: stages of "+list)
 	wantText(t, explained(t, Explanation{Paths: pathsOf(t, "file/read-write"), Run: stagedSummary(t)}), "!user mode only")
 }

@@ -112,6 +112,9 @@ func (o explainOptions) explain(c *cobra.Command, args []string) (err error) {
 
 // drawnLink is the link that was asked for, and how a run names it.
 func (o explainOptions) drawnLink() (diagram.Link, string, error) {
+	if o.run != "" && o.link == string(links.Remote) { // a run's name for it; of a card it says more than theory can
+		return diagram.NIC, o.link, nil
+	}
 	if kind, _, options := strings.Cut(strings.TrimSpace(o.link), " "); !options || kind != string(diagram.Veth) {
 		if o.link == "" {
 			return "", "", nil
