@@ -19,6 +19,8 @@ type Explanation struct {
 	Paths    []diagram.Path
 	Receiver string       // its ID; empty: the run's, or recv
 	Link     diagram.Link // empty: the run's, or every link
+	// LinkName is that link as a run's cases name it, with all of its options: "veth rate=1Gbit sg=off". Empty: it is Link's.
+	LinkName string
 	// Run is the run whose numbers are put beside theory; nil: theory only. RunName is how the reader named it.
 	Run     *results.Summary
 	RunName string
@@ -84,9 +86,6 @@ func (e Explanation) drawings() ([]drawing, error) {
 			}
 			d.over = append(d.over, one)
 		}
-		if d.shown != nil && strings.Contains(d.shown.Params.LinkOptions, "sg=off") {
-			d.notes = append(d.notes, "This veth link had scatter-gather off (sg=off): each segment was copied once more than is drawn, as for a card without it.")
-		}
 		out = append(out, d)
 	}
 	return out, nil
@@ -94,15 +93,32 @@ func (e Explanation) drawings() ([]drawing, error) {
 
 // casesOf are the run's measured cases with a path, over the link and to the receiver that were asked for.
 func (e Explanation) casesOf(p diagram.Path) []*results.CaseSummary {
+	over := e.overLink()
 	var out []*results.CaseSummary
 	for i := range e.Run.Cases {
 		c := &e.Run.Cases[i]
 		if c.Kind == results.Transfer && c.Status == results.CaseMeasured && c.Params.Path == p.ID && sameSource(c.Params.Source, p.Source) &&
-			(e.Link == "" || linkOf(c, e.Run) == e.Link) && (e.Receiver == "" || c.Params.Receiver == e.Receiver) {
+			over(c) && (e.Receiver == "" || c.Params.Receiver == e.Receiver) {
 			out = append(out, c)
 		}
 	}
 	return out
+}
+
+// overLink tells which cases of the run are over the link that was asked for. Where some have exactly that name, they are meant: a run that has
+// "veth" and "veth sg=off" has one of each. Otherwise all of that kind are, so that a reader need not know with which options a run was made.
+func (e Explanation) overLink() func(*results.CaseSummary) bool {
+	name := cmp.Or(e.LinkName, string(e.Link))
+	named := func(c *results.CaseSummary) bool { return linkOrLoopback(c) == name }
+	switch {
+	case name == "":
+		return func(*results.CaseSummary) bool { return true }
+	case slices.ContainsFunc(e.Run.Cases, func(c results.CaseSummary) bool { return c.Kind == results.Transfer && named(&c) }):
+		return named
+	case strings.Contains(name, " "):
+		return func(*results.CaseSummary) bool { return false }
+	}
+	return func(c *results.CaseSummary) bool { return c.Params.Link == name || linkOf(c, e.Run) == e.Link }
 }
 
 // sameSource tells whether a case's source is a path's: records of the first versions name none, and mean file; null has none.
@@ -115,10 +131,15 @@ func sameSource(of, path string) bool {
 
 // whyNone says why a run has nothing to show of a path.
 func (e Explanation) whyNone(p diagram.Path) string {
-	var others []string
+	var others, links []string
 	for _, c := range e.Run.Cases {
+		if l := linkOrLoopback(&c); c.Kind == results.Transfer && !slices.Contains(links, l) {
+			links = append(links, l)
+		}
 		switch {
 		case c.Kind != results.Transfer:
+		case c.Params.Path == p.ID && c.Status == results.CaseNotReached && isPartial(e.Run): // it may have been reached
+			return fmt.Sprintf("No counted trial of %s is in what can be read of %s. The drawing is theory.", p.ID, e.RunName)
 		case c.Params.Path == p.ID && c.Status != results.CaseMeasured:
 			return fmt.Sprintf("%s was not measured in %s (%s): %s. The drawing is theory.", p.ID, e.RunName, c.Status, c.Reason)
 		case c.Params.Path != p.ID && c.Status == results.CaseMeasured && !slices.Contains(others, c.Params.Path):
@@ -129,6 +150,9 @@ func (e Explanation) whyNone(p diagram.Path) string {
 	switch {
 	case e.Link != "" || e.Receiver != "":
 		text += " over that link to that receiver: leave out --link and --receiver to see what it has"
+		if e.Link != "" && len(links) > 0 {
+			text += ", or take its " + joinWords(links)
+		}
 	case len(others) > 0:
 		text += "; it has " + joinWords(others)
 	default:
@@ -160,7 +184,14 @@ func linkOf(c *results.CaseSummary, s *results.Summary) diagram.Link {
 	case "loopback":
 		return diagram.Loopback
 	case "veth":
-		return diagram.Veth
+		options := strings.Fields(c.Params.LinkOptions)
+		sg, checksums := !slices.Contains(options, "sg=off"), !slices.Contains(options, "csum=off")
+		for _, l := range s.Run.Links { // an option may take others along, which kernel by kernel differ
+			if l.Kind == c.Params.Link && l.Options == c.Params.LinkOptions {
+				sg, checksums = sg && l.Sender.SG != "off", checksums && l.Sender.TxChecksum != "off"
+			}
+		}
+		return diagram.VethWith(sg, checksums)
 	}
 	for _, l := range s.Run.Links {
 		if l.Kind == c.Params.Link && l.Options == c.Params.LinkOptions && l.Sender.SG == "off" {
@@ -174,18 +205,28 @@ func linkOf(c *results.CaseSummary, s *results.Summary) diagram.Link {
 func measurementOf(c *results.CaseSummary) diagram.Measurement {
 	side := func(name string) diagram.Side {
 		e := c.Evidence.Sides[name]
-		out := diagram.Side{StagesWhy: cmp.Or(e.StagesUnavailable, "this run has no stage evidence"), CrossingsPerChunk: e.CrossingsPerChunk}
+		out := diagram.Side{StagesWhy: cmp.Or(e.StagesUnavailable, noStageEvidence), CrossingsPerChunk: e.CrossingsPerChunk}
 		if e.KernelUnavailable != "" { // what arrows cost is spent in the kernel
 			out.StagesWhy = e.KernelUnavailable
 			return out
 		}
 		for _, s := range e.Stages {
-			out.Stages = append(out.Stages, diagram.StageCost{Stage: s.Stage, Cost: diagram.Cost{NSPerKiB: measured.Known(s.NSPerKiB), Low: s.Low, High: s.High, Share: s.Share}})
+			out.Stages = append(out.Stages, diagram.StageCost{Stage: s.Stage, Cost: stageCost(s)})
 		}
 		return out
 	}
 	return diagram.Measurement{ChunkBytes: c.Params.ChunkBytes, Sender: side("sender"), Receiver: side("receiver")}
 }
+
+func stageCost(s results.StageCost) diagram.Cost {
+	return diagram.Cost{NSPerKiB: measured.Known(s.NSPerKiB), Low: s.Low, High: s.High, Share: s.Share}
+}
+
+// What stands where nothing was sampled: in this package for a record of the first versions, and in a summary where a record has no such trial.
+const (
+	noStageEvidence = "this run has no stage evidence"
+	noPassMade      = "no pass for evidence was made"
+)
 
 // hasStages tells whether a diagram has costs at its arrows.
 func hasStages(d diagram.Diagram) bool {
@@ -205,13 +246,31 @@ func costText(c diagram.Cost) string {
 	return text
 }
 
+// intervalText is a cost's interval, as it follows the cost: " (59.0 to 63.0)"; empty where there is none.
+func intervalText(c diagram.Cost) string {
+	low, ok := c.Low.Get()
+	high, also := c.High.Get()
+	if !ok || !also {
+		return ""
+	}
+	return fmt.Sprintf(" (%s to %s)", significant(low, 3), significant(high, 3))
+}
+
 // copiesTable is how often each byte is copied, over each link.
 func copiesTable(ds []drawing) table {
 	t := table{Caption: "Copies of each byte on the sender's side, by theory" + receiverAdds(ds), Columns: []column{{Head: "link"}}}
 	for _, d := range ds {
 		t.Columns = append(t.Columns, column{Head: d.path.ID})
 	}
-	for _, l := range diagram.Links() {
+	links := diagram.Links()
+	for _, d := range ds {
+		for _, one := range d.over {
+			if !slices.Contains(links, one.Link) { // it has options
+				links = append(links, one.Link)
+			}
+		}
+	}
+	for _, l := range links {
 		row := []cell{{Text: l.Title()}}
 		for _, d := range ds {
 			row = append(row, cell{Text: d.path.On(l, d.one().Receiver).SenderCopies().String()})
@@ -346,6 +405,9 @@ func remarks(e Explanation, ds []drawing) []string {
 			}
 		}
 	}
+	for _, w := range recordWarnings(e.Run) {
+		add("", "", e.RunName+": "+w+".")
+	}
 	for _, d := range ds {
 		for _, n := range d.notes {
 			add("", "", n)
@@ -359,12 +421,25 @@ func remarks(e Explanation, ds []drawing) []string {
 		if d.path.MoreNow != "" {
 			add(d.path.ID, "", "Not among the crossings of theory: "+d.path.MoreNow+".")
 		}
-		if d.shown != nil && !hasStages(d.one()) {
-			why := ""
-			if w := d.one().Measured.Sender.StagesWhy; w != "" && w != "this run has no stage evidence" {
-				why = " (" + w + ")"
+		if d.shown == nil {
+			continue
+		}
+		if m := d.one().Measured; !hasStages(d.one()) {
+			add("", "", e.withoutStages(d))
+		} else {
+			for _, side := range []struct {
+				name string
+				diagram.Side
+			}{{"sender", m.Sender}, {"receiver", m.Receiver}} {
+				if len(side.Stages) == 0 {
+					add(d.path.ID, "", fmt.Sprintf("No arrow of the %s has its cost: %s.", side.name, side.StagesWhy))
+				}
 			}
-			add("", "", e.RunName+" has no stage evidence"+why+": no arrow can be given its cost. What it has stands in the table.")
+		}
+		for _, w := range d.shown.Warnings {
+			if aboutStages(w) {
+				add(d.path.ID, "", sentence(w)+".")
+			}
 		}
 	}
 	for _, d := range ds {
@@ -398,6 +473,52 @@ func remarks(e Explanation, ds []drawing) []string {
 	return append(out, crossingsRemark(ds))
 }
 
+// recordWarnings are a run's warnings on its record, where that ends before the run did: what is missing below is not for want of measuring.
+func recordWarnings(s *results.Summary) []string {
+	if !isPartial(s) {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(s.Warnings), func(w string) bool {
+		return !strings.HasPrefix(w, results.RecordFile) && !strings.HasPrefix(w, "the record ")
+	})
+}
+
+// isPartial tells whether a run's record ends before the run did, or can't be read as far.
+func isPartial(s *results.Summary) bool {
+	return s != nil && (s.Run.Stopped == results.StopDamaged || s.Run.Stopped == results.StopCutOff)
+}
+
+// withoutStages says that no arrow has a cost, and why.
+func (e Explanation) withoutStages(d drawing) string {
+	m := d.one().Measured
+	var whys []string
+	in := ""
+	for _, w := range []string{m.Sender.StagesWhy, m.Receiver.StagesWhy} {
+		switch {
+		case w == noPassMade && isPartial(e.Run): // whether one was made is not known
+			in = " in what can be read of its record"
+		case w != "" && w != noStageEvidence && !slices.Contains(whys, w):
+			whys = append(whys, w)
+		}
+	}
+	why := ""
+	if len(whys) > 0 {
+		why = " (" + strings.Join(whys, "; of the receiver: ") + ")"
+	}
+	text := e.RunName + " has no stage evidence" + in + why + ": no arrow can be given its cost. What it has stands in the table"
+	if len(userModeOf(d)) > 0 {
+		text += ", and the stages of user mode, which are not all, in a list"
+	}
+	return text + "."
+}
+
+// aboutStages tells whether a case's warning is about the numbers at the arrows.
+func aboutStages(warning string) bool {
+	return slices.ContainsFunc([]string{"in the passes for evidence", "the samples of the", "came late", "in no stage"}, func(part string) bool {
+		return strings.Contains(warning, part)
+	})
+}
+
 // crossingsRemark is what articles on zero copy call a context switch.
 func crossingsRemark(ds []drawing) string {
 	text := "A system call is 2 crossings: into the kernel, and back."
@@ -428,8 +549,10 @@ func (e Explanation) write(w io.Writer, ds []drawing, o DiagramOptions) error {
 	for _, l := range legendLines(ds, t.width) {
 		t.line(l)
 	}
-	if len(ds) == 1 {
-		t.arrows(ds[0])
+	for _, d := range ds {
+		if len(ds) == 1 || hasStages(d.one()) { // of two, only what the drawings have no room for: the intervals
+			t.arrows(d, len(ds) > 1)
+		}
 	}
 	if slices.ContainsFunc(ds, func(d drawing) bool { return len(d.path.Arrows) > 0 }) {
 		t.blank()
@@ -439,6 +562,7 @@ func (e Explanation) write(w io.Writer, ds []drawing, o DiagramOptions) error {
 	}
 	for _, d := range ds {
 		t.elsewhere(d, len(ds) > 1)
+		t.inUserMode(d, len(ds) > 1)
 	}
 	if tab, ok := measuredTable(e, ds); ok {
 		t.blank()
@@ -474,7 +598,7 @@ func (t terminal) elsewhere(d drawing, named bool) {
 				continue // seen in fewer than half of the passes
 			}
 			if text := costText(s.Cost); text != "" {
-				parts = append(parts, fmt.Sprintf("%s %s", s.Stage, text))
+				parts = append(parts, fmt.Sprintf("%s %s%s", s.Stage, text, intervalText(s.Cost)))
 			}
 		}
 		if len(parts) > 0 {
@@ -484,13 +608,50 @@ func (t terminal) elsewhere(d drawing, named bool) {
 	t.list(heading, items)
 }
 
+// inUserMode lists the stages of sides that could be sampled there alone.
+func (t terminal) inUserMode(d drawing, named bool) {
+	heading := "Stages of user mode only"
+	if named {
+		heading = d.path.ID + ": stages of user mode only"
+	}
+	t.list(heading, userModeOf(d))
+}
+
+// userModeOf are the stages of sides of which only user mode was sampled. No arrow has them: most of what an arrow costs is spent in the kernel,
+// and a part of it at an arrow would pass for all.
+func userModeOf(d drawing) []string {
+	if d.shown == nil {
+		return nil
+	}
+	var items []string
+	for _, side := range []string{"sender", "receiver"} {
+		e := d.shown.Evidence.Sides[side]
+		if e.KernelUnavailable == "" {
+			continue
+		}
+		var parts []string
+		for _, s := range e.Stages {
+			cost := stageCost(s)
+			parts = append(parts, fmt.Sprintf("%s %s%s", s.Stage, costText(cost), intervalText(cost)))
+		}
+		if len(parts) > 0 {
+			items = append(items, side+": "+strings.Join(parts, "; "))
+		}
+	}
+	return items
+}
+
 // arrows lists who makes each arrow, and what else there is to know.
-func (t terminal) arrows(d drawing) {
+func (t terminal) arrows(d drawing, named bool) {
 	if len(d.one().Arrows) == 0 {
 		return
 	}
 	t.blank()
-	t.line("Arrows")
+	if named {
+		t.line(d.path.ID + ": arrows")
+	} else {
+		t.line("Arrows")
+	}
 	var numbers, texts []string
 	add := func(number, text string) { numbers, texts = append(numbers, number), append(texts, text) }
 	for _, part := range []diagram.Part{diagram.Sending, diagram.Between, diagram.Receiving} {
@@ -549,11 +710,7 @@ func arrowText(a diagram.Arrow) string {
 		text += " (" + a.Note + ")"
 	}
 	if cost := costText(a.Cost); cost != "" {
-		text += ": " + cost
-		if low, ok := a.Cost.Low.Get(); ok {
-			high, _ := a.Cost.High.Get()
-			text += fmt.Sprintf(" (%s to %s)", significant(low, 3), significant(high, 3))
-		}
+		text += ": " + cost + intervalText(a.Cost)
 	}
 	return text
 }

@@ -15,6 +15,7 @@ import (
 
 	"copylab/results"
 	"copylab/results/diagram"
+	"copylab/results/host"
 	"copylab/results/measured"
 	"copylab/results/stages"
 )
@@ -38,7 +39,7 @@ func everyExplanation(see func(name string, e Explanation)) {
 	sendfile, _ := diagram.PathOf(diagram.FromFile, "sendfile")
 	for _, p := range diagram.Paths() {
 		for _, r := range diagram.Receivers() {
-			for _, l := range append(diagram.Links(), "") {
+			for _, l := range append(diagram.Links(), diagram.VethWithoutSG, diagram.VethWithoutChecksums, "") {
 				if r.Takes(p) {
 					name := fmt.Sprintf("%s %s over %q to %s", p.Source, p.ID, l, r.ID)
 					see(name, Explanation{Paths: []diagram.Path{p}, Receiver: r.ID, Link: l})
@@ -299,6 +300,125 @@ func TestGoldenDiagrams(t *testing.T) {
 		svg := drawSVG(ds, SVGOptions{})
 		checkSVG(t, c.file, svg)
 		golden(t, filepath.Join(dir, c.file+".svg"), svg, sameText)
+	}
+}
+
+// explained is an explanation in words, each run of spaces one, so that line breaks don't matter.
+func explained(t *testing.T, e Explanation) string {
+	t.Helper()
+	var b strings.Builder
+	e.RunName = "runs/NAME"
+	if err := WriteExplanation(&b, e, DiagramOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(strings.Fields(b.String()), " ")
+}
+
+func wantText(t *testing.T, text string, want ...string) {
+	t.Helper()
+	for _, w := range want {
+		if not, ok := strings.CutPrefix(w, "!"); ok == strings.Contains(text, strings.TrimPrefix(w, "!")) {
+			if ok {
+				t.Errorf("there is %q in\n%s", not, text)
+			} else {
+				t.Errorf("no %q in\n%s", w, text)
+			}
+		}
+	}
+}
+
+// A side without stages says why, though the other has them.
+func TestExplainSideWithoutStages(t *testing.T) {
+	s := stagedSummary(t)
+	wantText(t, explained(t, Explanation{Paths: pathsOf(t, "file/sendfile"), Run: s}), "No arrow of the receiver has its cost: made up to be refused.", "!no arrow can be given")
+	wantText(t, explained(t, Explanation{Paths: pathsOf(t, "file/read-write", "file/sendfile"), Run: s}), "sendfile: No arrow of the receiver has its cost: made up to be refused.", "!of the sender has")
+}
+
+// An ordinary user's run has no costs of arrows, but it has stages, and they don't pass for more than they are.
+func TestExplainUserModeOnly(t *testing.T) {
+	s := stagedSummary(t)
+	only := stageEvidence("", costs{stages.Program: 12, stages.Encryption: 34})
+	only.KernelUnavailable = "made up: sudo"
+	for i := range s.Cases[:2] {
+		for _, side := range []string{"sender", "receiver"} {
+			setStages(&s.Cases[i], side, only)
+		}
+	}
+	list := "user mode only • sender: encryption 34.0 ns/KiB, 74 % (32.0 to 36.0); program 12.0 ns/KiB, 26 % (10.0 to 14.0) • receiver: encryption"
+	wantText(t, explained(t, Explanation{Paths: pathsOf(t, "file/read-write"), Run: s}), "runs/NAME has no stage evidence (made up: sudo): no arrow can be given its cost. What it has stands in the table, and the stages of user mode, which are not all, in a list.", " Stages of "+list)
+	wantText(t, explained(t, Explanation{Paths: pathsOf(t, "file/read-write", "file/sendfile"), Run: s}), "read-write: stages of "+list, "sendfile: stages of "+list)
+	wantText(t, explained(t, Explanation{Paths: pathsOf(t, "file/read-write"), Run: stagedSummary(t)}), "!user mode only")
+}
+
+// What qualifies the numbers stands beside them: the case's warnings on its stages, and the intervals, of two paths too.
+func TestExplainQualifiesItsNumbers(t *testing.T) {
+	s := stagedSummary(t)
+	s.Cases[0].Warnings = []string{
+		"the stages of the sender's CPU time add up to 1 ns/KiB in the passes for evidence, made up", "the samples of the sender stand for 2 times, made up",
+		"0.5 of the samples came late, made up", "0.1 of the sender's CPU time is in no stage that copylab knows", "it rained",
+	}
+	one := explained(t, Explanation{Paths: pathsOf(t, "file/read-write"), Run: s})
+	wantText(t, one, "• The stages of the sender's CPU time add up to 1 ns/KiB in the passes for evidence, made up.", "• The samples of the sender stand for 2 times, made up.",
+		"• 0.5 of the samples came late, made up.", "• 0.1 of the sender's CPU time is in no stage that copylab knows.", "!rained",
+		"TCP/IP 90.0 ns/KiB, 23 % (88.0 to 92.0)")
+	two := explained(t, Explanation{Paths: pathsOf(t, "file/read-write", "file/sendfile"), Run: s})
+	wantText(t, two, "• read-write: The samples of the sender stand for 2 times, made up.", "!rained",
+		"read-write: arrows", "120 ns/KiB, 31 % (118 to 122)", "sendfile: arrows", "30.0 ns/KiB, 16 % (28.0 to 32.0)", "TCP/IP 100 ns/KiB, 53 % (98.0 to 102)")
+	wantText(t, explained(t, Explanation{Paths: pathsOf(t, "file/read-write", "file/sendfile")}), "!: arrows")
+}
+
+// What a damaged record lacks was not left unmeasured, as far as anybody knows.
+func TestExplainDamagedRecord(t *testing.T) {
+	s := madeUpRun()
+	side := s.Cases[0].Evidence.Sides["sender"]
+	side.StagesUnavailable = noPassMade
+	s.Cases[0].Evidence.Sides["sender"] = side
+	s.Cases[2].Status, s.Cases[2].Reason = results.CaseNotReached, "the run ended before the first counted trial"
+	e := Explanation{Paths: pathsOf(t, "file/read-write", "file/sendfile"), Run: s}
+	wantText(t, explained(t, e), "runs/NAME has no stage evidence (no pass for evidence was made): no arrow", "the run ended before the first counted trial")
+	for _, c := range []struct{ stopped, warning string }{
+		{results.StopDamaged, "record.jsonl line 3 can't be read: made up; it and the 2 lines after it were left out"},
+		{results.StopCutOff, "the record is cut off, made up"},
+	} {
+		s.Run.Stopped, s.Warnings = c.stopped, []string{c.warning, "this is a virtual machine"}
+		wantText(t, explained(t, e), "• runs/NAME: "+c.warning+".", "runs/NAME has no stage evidence in what can be read of its record: no arrow", "No counted trial of sendfile is in what can be read of runs/NAME.",
+			"!no pass for evidence", "!the run ended before", "!virtual machine")
+	}
+}
+
+// A link is found by the name that the run has for it, and drawn with what its options cost.
+func TestExplainLinkWithOptions(t *testing.T) {
+	s := stagedSummary(t)
+	s.Cases = s.Cases[:2]
+	for _, c := range s.Cases {
+		c.Label += " without"
+		c.Params.Link, c.Params.LinkOptions = "veth", "rate=1Gbit sg=off"
+		c.Evidence.Sides = map[string]results.SideEvidence{"sender": {StageEvidence: stageEvidence("", costs{stages.CopyToSegments: 77, stages.TCPIP: 50})}, "receiver": {StageEvidence: stageEvidence("", costs{stages.CopySocketToReceiver: 99})}}
+		s.Cases = append(s.Cases, c)
+		c.Label += " sums"
+		c.Params.LinkOptions = "rate=1Gbit csum=off"
+		s.Cases = append(s.Cases, c)
+	}
+	for i := range 2 {
+		s.Cases[i].Params.Link, s.Cases[i].Params.LinkOptions = "veth", ""
+	}
+	sendfile := pathsOf(t, "file/sendfile")
+	wantText(t, explained(t, Explanation{Paths: sendfile, Run: s, Link: diagram.VethWithoutSG, LinkName: "veth rate=1Gbit sg=off"}),
+		"the link: veth sg=off", "CPU copy by the kernel, later (segmentation): 77.0 ns/KiB, 61 % (75.0 to 79.0); then descriptor", "veth sg=off 1", "Without scatter-gather (sg=off)",
+		"!Theory has no", "!than is drawn", "!without sums")
+	wantText(t, explained(t, Explanation{Paths: pathsOf(t, "file/read-write", "file/sendfile"), Run: s, Link: diagram.VethWithoutChecksums, LinkName: "veth rate=1Gbit csum=off"}),
+		"the link: veth csum=off", "veth csum=off 2 1", "sendfile: Without checksums (csum=off)", "read-write: There is no network card")
+	wantText(t, explained(t, Explanation{Paths: sendfile, Run: s, Link: diagram.Veth, LinkName: "veth"}), "the link: veth ─", "!77.0", "!sendfile without")
+	wantText(t, explained(t, Explanation{Paths: sendfile, Run: s, Link: diagram.Veth, LinkName: "veth mtu=576"}), "has no case with sendfile over that link",
+		"or take its veth, veth rate=1Gbit sg=off and veth rate=1Gbit csum=off")
+	// Where the run has the kind only with options, the kind will do.
+	s.Cases = s.Cases[2:]
+	wantText(t, explained(t, Explanation{Paths: sendfile, Run: s, Link: diagram.Veth}), "the link: veth sg=off", "77.0")
+	// What the kernel switched off by itself counts like what was asked for.
+	s.Cases[0].Params.LinkOptions = "tso=off"
+	s.Run.Links = []results.Link{{Kind: "veth", Options: "tso=off", Sender: host.NIC{SG: "off", TxChecksum: "on"}}}
+	if got := linkOf(&s.Cases[0], s); got != diagram.VethWithoutSG {
+		t.Errorf("a link whose card has no scatter-gather is drawn as %s", got)
 	}
 }
 

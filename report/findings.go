@@ -1115,6 +1115,8 @@ func stopped(r results.RunSummary, inSearch bool) string {
 		return "interrupted: the numbers are those of the blocks before" + got
 	case results.StopFailed:
 		return "stopped since nothing was left to measure"
+	case results.StopDamaged:
+		return "how it ended is not known, since its record is damaged" + got
 	case "":
 		return "how it ended is not recorded"
 	}

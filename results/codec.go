@@ -97,7 +97,8 @@ func (w *Writer) write(kind string, v any) error {
 //
 // A record may be cut off anywhere, since that is what a kill or a full disk leaves. Whatever comes before the damage is
 // good and is returned; then Next returns io.EOF and Warnings says what is missing. A line that can't be read ends the
-// record there, even if lines follow: after damage, what else was lost is anybody's guess.
+// record there, even if lines follow: after damage, what else was lost is anybody's guess. Damaged tells such a record from one that was
+// cut off, since a run whose record has lines after the damage was not killed there.
 type Reader struct {
 	in       *bufio.Reader
 	longest  int // bytes a line may have
@@ -105,6 +106,7 @@ type Reader struct {
 	run      Run
 	end      *End
 	done     bool
+	damaged  bool
 	warnings []string
 }
 
@@ -157,6 +159,9 @@ func (r *Reader) Run() Run { return r.run }
 // End is the record's last line, or nil: before Next has returned io.EOF, and of a record that was cut off.
 func (r *Reader) End() *End { return r.end }
 
+// Damaged tells whether a line that ends where a line should could not be read. It is false of a record that was cut off.
+func (r *Reader) Damaged() bool { return r.damaged }
+
 // Warnings says what was wrong with the record so far.
 func (r *Reader) Warnings() []string { return r.warnings }
 
@@ -172,17 +177,23 @@ func (r *Reader) Next() (Trial, error) {
 		r.done = true
 		return Trial{}, io.EOF
 	case errors.Is(err, errLineTooLong):
-		return Trial{}, r.stop("can't be read", err)
+		if !whole {
+			if _, err := r.skipRest(); err != nil && !errors.Is(err, io.EOF) {
+				return Trial{}, r.failed(err)
+			}
+		}
+		return Trial{}, r.leaveOut(err)
 	case err != nil:
-		r.done = true
-		return Trial{}, fmt.Errorf("read record: line %d: %w", r.line, err)
+		return Trial{}, r.failed(err)
 	}
 	t, end, err := parseLine(line)
 	switch {
 	case err != nil && !whole:
-		return Trial{}, r.stop("is cut off", err)
+		r.done = true
+		r.warnings = append(r.warnings, fmt.Sprintf("%s line %d is cut off: %v; rendered up to there", RecordFile, r.line, err))
+		return Trial{}, io.EOF
 	case err != nil:
-		return Trial{}, r.stop("can't be read", err)
+		return Trial{}, r.leaveOut(err)
 	case end != nil:
 		r.end = end
 		r.done = true
@@ -194,11 +205,56 @@ func (r *Reader) Next() (Trial, error) {
 	return t, nil
 }
 
-// stop ends the record at a line that is no good.
-func (r *Reader) stop(what string, err error) error {
+// failed ends the record where the underlying reader does.
+func (r *Reader) failed(err error) error {
 	r.done = true
-	r.warnings = append(r.warnings, fmt.Sprintf("%s line %d %s: %v; rendered up to there", RecordFile, r.line, what, err))
+	return fmt.Errorf("read record: line %d: %w", r.line, err)
+}
+
+// unreadable is in the warning of a line that is damaged, and in no other.
+const unreadable = "can't be read: "
+
+// leaveOut ends the record at a line that is no good, and counts what it leaves out.
+func (r *Reader) leaveOut(why error) error {
+	r.done, r.damaged = true, true
+	line, after := r.line, 0
+	for {
+		blank, err := r.skipRest()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return r.failed(err)
+		}
+		if !blank {
+			after++
+		}
+	}
+	left := "nothing comes after it"
+	switch {
+	case after == 1:
+		left = "it and the line after it were left out"
+	case after > 1:
+		left = fmt.Sprintf("it and the %d lines after it were left out", after)
+	}
+	r.warnings = append(r.warnings, fmt.Sprintf("%s line %d "+unreadable+"%v; %s", RecordFile, line, why, left))
 	return io.EOF
+}
+
+// skipRest passes over the rest of a line, however long it is, and tells whether it was blank. At the end it returns io.EOF.
+func (r *Reader) skipRest() (blank bool, err error) {
+	blank, read := true, false
+	for {
+		part, err := r.in.ReadSlice('\n')
+		read = read || len(part) > 0
+		blank = blank && len(bytes.TrimSpace(part)) == 0
+		switch {
+		case err == nil, errors.Is(err, io.EOF) && read:
+			return blank, nil
+		case !errors.Is(err, bufio.ErrBufferFull):
+			return false, err
+		}
+	}
 }
 
 // parseLine reads a line after the first.
@@ -234,7 +290,7 @@ func (r *Reader) next() (line []byte, whole bool, err error) {
 	for {
 		line, whole, err := r.readLine()
 		if err != nil {
-			return nil, false, err
+			return nil, whole, err
 		}
 		if len(bytes.TrimSpace(line)) > 0 {
 			return line, whole, nil
@@ -248,7 +304,7 @@ func (r *Reader) readLine() (line []byte, whole bool, err error) {
 		part, err := r.in.ReadSlice('\n')
 		line = append(line, part...)
 		if len(line) > r.longest {
-			return nil, false, errLineTooLong
+			return nil, err == nil, errLineTooLong
 		}
 		switch {
 		case err == nil:

@@ -313,13 +313,46 @@ func TestRecordWithABadLine(t *testing.T) {
 			if err != nil || len(got) != 2 || r.End() != nil {
 				t.Errorf("%d trials, end %v, %v; want the 2 before the bad line", len(got), r.End(), err)
 			}
-			if len(r.Warnings()) != 1 || !strings.Contains(r.Warnings()[0], tc.want) {
-				t.Errorf("warnings %q, want %q", r.Warnings(), tc.want)
+			left := fmt.Sprintf("; it and the %d lines after it were left out", len(log.calls)-4)
+			if len(r.Warnings()) != 1 || !strings.Contains(r.Warnings()[0], tc.want) || !strings.HasSuffix(r.Warnings()[0], left) || !r.Damaged() {
+				t.Errorf("warnings %q, want %q and %q", r.Warnings(), tc.want, left)
 			}
 			if _, err := r.Next(); !errors.Is(err, io.EOF) {
 				t.Errorf("reading on: %v, want io.EOF", err)
 			}
 		})
+	}
+}
+
+// A summary of a damaged record does not take it for one that was cut off: what follows the damage is only not read.
+func TestReadDamagedRecord(t *testing.T) {
+	run, trials, end := fixtureRecord()
+	log := &writeLog{}
+	writeRecord(t, log, run, trials, &end)
+	for after, want := range map[int]string{
+		0: "; nothing comes after it",
+		1: "; it and the line after it were left out",
+		2: "; it and the 2 lines after it were left out",
+	} {
+		lines := slices.Clone(log.calls)
+		bad := len(lines) - 1 - after
+		lines[bad] = append(bytes.Repeat([]byte("x"), 200<<10), '\n')
+		r := must(newReader(bytes.NewReader(bytes.Join(append(lines, []byte("\n\n")), nil)), 100<<10)) // the line is longer than a buffer, and than a line may be
+		if _, err := readAll(r); err != nil || len(r.Warnings()) != 1 || !strings.HasSuffix(r.Warnings()[0], want) {
+			t.Errorf("%d lines after a long one: warnings %q, %v", after, r.Warnings(), err)
+		}
+		lines[bad] = []byte(`{"type":"trial","seq":#}` + "\n")
+		s, err := Read(bytes.NewReader(bytes.Join(lines, nil)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := strings.Join(s.Warnings, "\n")
+		if !strings.Contains(all, fmt.Sprintf("record.jsonl line %d can't be read: invalid character '#'", bad+1)) || !strings.Contains(all, want) || strings.Contains(all, "cut off") || strings.Contains(all, "killed") {
+			t.Errorf("warnings %q, want %q", s.Warnings, want)
+		}
+		if s.Run.Stopped != StopDamaged || s.Run.DurationSeconds.Why() == "" || strings.Contains(s.Run.DurationSeconds.Why(), "no end") {
+			t.Errorf("stopped %q after %v", s.Run.Stopped, s.Run.DurationSeconds)
+		}
 	}
 }
 
@@ -385,9 +418,14 @@ func TestReaderPassesErrorsOn(t *testing.T) {
 	run, trials, _ := fixtureRecord()
 	var text bytes.Buffer
 	writeRecord(t, &text, run, trials[:1], nil)
-	r := must(NewReader(io.MultiReader(&text, iotest.ErrReader(broken))))
+	whole := text.Bytes()
+	r := must(NewReader(io.MultiReader(bytes.NewReader(whole), iotest.ErrReader(broken))))
 	if _, err := readAll(r); !errors.Is(err, broken) {
 		t.Errorf("later: %v", err)
+	}
+	r = must(NewReader(io.MultiReader(bytes.NewReader(whole), strings.NewReader("{oops\n"), iotest.ErrReader(broken))))
+	if _, err := readAll(r); !errors.Is(err, broken) {
+		t.Errorf("behind a bad line: %v", err)
 	}
 	if _, err := Read(io.MultiReader(strings.NewReader(`{"type":"run","schema":1}`+"\n"), iotest.ErrReader(broken))); !errors.Is(err, broken) {
 		t.Errorf("Read: %v", err)

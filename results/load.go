@@ -7,7 +7,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"copylab/results/measured"
 )
+
+// StopDamaged stands in a summary for the reason that a record gives in lines that can't be read, or after them. Such a record says nothing
+// of how the run ended: it need not have been cut off.
+const StopDamaged = "damaged"
 
 // Load reads the record at path, a run's folder or the record itself, and builds its summary. A record that was cut off
 // or damaged is summarised up to the damage, with a warning.
@@ -43,7 +49,12 @@ func Read(in io.Reader) (*Summary, error) {
 	for {
 		t, err := r.Next()
 		if errors.Is(err, io.EOF) {
-			return b.Summary(r.End(), r.Warnings()...), nil
+			s := b.Summary(r.End(), r.Warnings()...)
+			if r.Damaged() {
+				s.Run.Stopped = StopDamaged
+				s.Run.DurationSeconds = measured.Unavailable[float64]("the record is damaged: its end was not read")
+			}
+			return s, nil
 		}
 		if err != nil {
 			return nil, err

@@ -219,7 +219,10 @@ func runWarnings(s *Summary, end *End, scenario Scenario, overran bool) []string
 	}
 	headline := slices.ContainsFunc(s.Comparisons, func(c Comparison) bool { return c.Headline })
 	budget := time.Duration(scenario.BudgetSeconds * float64(time.Second))
+	// What a Reader says of a line in the middle is all that is known: the end may well be behind it.
+	damaged := slices.ContainsFunc(s.Warnings, func(w string) bool { return strings.HasPrefix(w, RecordFile) && strings.Contains(w, unreadable) })
 	switch {
+	case end == nil && damaged:
 	case end == nil:
 		out = append(out, "the record is cut off, it has no end: the run was killed, or this is a copy made while it ran")
 	case end.Reason == StopInterrupted:

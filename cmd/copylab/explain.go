@@ -13,6 +13,7 @@ import (
 	"copylab/results"
 	"copylab/results/diagram"
 	"copylab/scenarios"
+	"copylab/scenarios/links"
 )
 
 type explainOptions struct {
@@ -34,7 +35,8 @@ CPU, or no more than a reference that is handed over (descriptor), and where the
 Two paths are drawn side by side.
 
 Without --run it shows what theory expects over a network card, with and without scatter-gather, over loopback and over veth.
-With --run RUN it draws the link of that run, and shows what was measured beside it.`,
+With --run RUN it draws the link of that run, and shows what was measured beside it. Where a run has several links, --link says which, by
+the name that the run's tables have for it.`,
 		Example: `  copylab explain sendfile
   copylab explain read-write sendfile
   copylab explain send-zerocopy --link loopback
@@ -51,7 +53,7 @@ With --run RUN it draws the link of that run, and shows what was measured beside
 	f := c.Flags()
 	f.StringVar(&o.run, "run", "", "show what this run measured: its folder, or its record.jsonl")
 	f.StringVar(&o.source, "source", "", "file or memory, for a path that there is from both (default: file)")
-	f.StringVar(&o.link, "link", "", "draw only this link: "+strings.Join(linkIDs(), ", ")+" (default: the run's, or all)")
+	f.StringVar(&o.link, "link", "", "draw only this link: "+strings.Join(linkIDs(), ", ")+", or veth with options, as \"veth sg=off\" (default: the run's, or all)")
 	f.StringVar(&o.receiver, "receiver", "", "what the other end does (default: the run's, or recv)")
 	f.StringVar(&o.svg, "svg", "", "write the drawing to this file, as SVG, too")
 	f.BoolVar(&o.plain, "plain", false, "draw with ASCII characters only")
@@ -60,11 +62,9 @@ With --run RUN it draws the link of that run, and shows what was measured beside
 
 // explain draws the paths that args name.
 func (o explainOptions) explain(c *cobra.Command, args []string) (err error) {
-	e := report.Explanation{Receiver: o.receiver, Link: diagram.Link(o.link), RunName: o.run}
-	if o.link != "" {
-		if err := known("link", o.link, linkIDs()); err != nil {
-			return usage(err)
-		}
+	e := report.Explanation{Receiver: o.receiver, RunName: o.run}
+	if e.Link, e.LinkName, err = o.drawnLink(); err != nil {
+		return usage(err)
 	}
 	if o.source != "" {
 		if err := known("source", o.source, []string{diagram.FromFile, diagram.FromMemory}); err != nil {
@@ -108,6 +108,24 @@ func (o explainOptions) explain(c *cobra.Command, args []string) (err error) {
 		return fmt.Errorf("write drawing: %w", err)
 	}
 	return nil
+}
+
+// drawnLink is the link that was asked for, and how a run names it.
+func (o explainOptions) drawnLink() (diagram.Link, string, error) {
+	if o.run != "" && o.link == string(links.Remote) { // a run's name for it; of a card it says more than theory can
+		return diagram.NIC, o.link, nil
+	}
+	if kind, _, options := strings.Cut(strings.TrimSpace(o.link), " "); !options || kind != string(diagram.Veth) {
+		if o.link == "" {
+			return "", "", nil
+		}
+		return diagram.Link(o.link), o.link, known("link", o.link, linkIDs())
+	}
+	spec, err := links.Parse(o.link)
+	if err != nil {
+		return "", "", fmt.Errorf("link %q %w", o.link, err)
+	}
+	return diagram.VethWith(spec.SG != links.Off, spec.Csum != links.Off), spec.String(), nil
 }
 
 // path finds a path: from the source that was asked for, else from a file, else from memory.

@@ -91,3 +91,28 @@ func TestExplainEveryPath(t *testing.T) {
 		}
 	}
 }
+
+// A link is asked for by theory's name, or by that of a run, whose options have one order.
+func TestExplainLinkNames(t *testing.T) {
+	for _, c := range []struct {
+		run, link string
+		drawn     diagram.Link
+		named     string
+		wrong     bool
+	}{
+		{"", "", "", "", false},
+		{"", "veth", diagram.Veth, "veth", false},
+		{"", "veth csum=off rate=1Gbit", diagram.VethWithoutChecksums, "veth rate=1Gbit csum=off", false},
+		{"", "veth csum=off sg=off", diagram.VethWithoutSG, "veth sg=off csum=off", false},
+		{"", "veth tso=off", diagram.Veth, "veth tso=off", false},
+		{"run", "remote", diagram.NIC, "remote", false},
+		{"", "remote", "", "", true},
+		{"run", "nic sg=off", "", "", true},
+		{"run", "veth sg=of", "", "", true},
+	} {
+		drawn, named, err := explainOptions{run: c.run, link: c.link}.drawnLink()
+		if (err != nil) != c.wrong || err == nil && (drawn != c.drawn || named != c.named) {
+			t.Errorf("--link %q: %q, %q, %v; want %q, %q", c.link, drawn, named, err, c.drawn, c.named)
+		}
+	}
+}

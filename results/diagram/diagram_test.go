@@ -67,6 +67,20 @@ func TestTheory(t *testing.T) {
 				t.Errorf("%s over %s: %+v, want %+v", name, l, got, expected)
 			}
 		}
+		if p.ID == "null" {
+			continue
+		}
+		// A veth link without scatter-gather copies like a card without it, and one without checksums copies what is only referred to.
+		expected := diagram.Copies{CPU: w.cpu[1], InProgram: w.gather, Cipher: w.cipher, OnMiss: w.onMiss, DMA: max(0, w.dma-1)}
+		if got := p.On(diagram.VethWithoutSG, recv).SenderCopies(); got != expected {
+			t.Errorf("%s over veth sg=off: %+v, want %+v", name, got, expected)
+		}
+		if slices.Contains([]string{"file read-write", "file mmap-write", "file direct-write", "file uring-read-send", "file tls", "file go-copy-buffer", "memory send", "memory sendmsg", "memory uring-send"}, name) {
+			expected.CPU--
+		}
+		if got := p.On(diagram.VethWithoutChecksums, recv).SenderCopies(); got != expected {
+			t.Errorf("%s over veth csum=off: %+v, want %+v", name, got, expected)
+		}
 	}
 	for name := range want {
 		t.Errorf("there is no path %s", name)
@@ -93,6 +107,7 @@ func TestReceivers(t *testing.T) {
 		{"splice-null", sendfile, diagram.Loopback, diagram.Copies{}, 2},
 		{"zerocopy-receive", sendfile, diagram.Loopback, diagram.Copies{CPU: 1}, 1},
 		{"zerocopy-receive", zerocopy, diagram.Loopback, diagram.Copies{}, 1},
+		{"zerocopy-receive", zerocopy, diagram.VethWithoutSG, diagram.Copies{CPU: 1}, 1},
 		{"zerocopy-receive", sendfile, diagram.NIC, diagram.Copies{DMA: 1}, 1},
 		{"file", sendfile, diagram.Loopback, diagram.Copies{CPU: 2}, 2},
 		{"file-splice", sendfile, diagram.Loopback, diagram.Copies{CPU: 1}, 2},
@@ -117,7 +132,7 @@ func every(see func(name string, d diagram.Diagram)) {
 			if !r.Takes(p) {
 				continue
 			}
-			for _, l := range diagram.Links() {
+			for _, l := range append(diagram.Links(), diagram.VethWithoutSG, diagram.VethWithoutChecksums) {
 				see(fmt.Sprintf("%s %s over %s to %s", p.Source, p.ID, l, r.ID), p.On(l, r))
 			}
 		}
@@ -229,5 +244,28 @@ func TestWithMeasurement(t *testing.T) {
 		if a.Kind == diagram.CPUCopy && a.By == diagram.BySender && a.Cost.NSPerKiB.Why() != "no profile" {
 			t.Errorf("the sender's arrow says %q", a.Cost.NSPerKiB)
 		}
+	}
+}
+
+// Over a veth link without scatter-gather the copy has its cost, and no remark calls it unexpected: whichever side's time it was made in.
+func TestSegmentsWithMeasurement(t *testing.T) {
+	path, _ := diagram.PathOf(diagram.FromFile, "sendfile")
+	recv, _ := diagram.ReceiverOf("recv")
+	m := diagram.Measurement{
+		Sender:   diagram.Side{Stages: []diagram.StageCost{{stages.PassPages, cost(20)}, {stages.CopyToSegments, cost(120)}}},
+		Receiver: diagram.Side{Stages: []diagram.StageCost{{stages.CopySocketToReceiver, cost(90)}, {stages.CopyToSegments, cost(40)}}},
+	}
+	for _, l := range []diagram.Link{diagram.VethWithoutSG, diagram.VethWithoutChecksums} {
+		got := path.On(l, recv).With(m)
+		if between := got.Of(diagram.Between); len(between) != 2 || between[0].Kind != diagram.CPUCopy || between[0].Cost.NSPerKiB != measured.Known(120.0) {
+			t.Errorf("%s: between the sockets are %+v", l, between)
+		}
+		text := strings.Join(got.Remarks, "\n")
+		if strings.Contains(text, "Theory has no") || !strings.Contains(text, "Of the copy into linear segments, the receiver's CPU profile shows 40 ns/KiB") {
+			t.Errorf("%s: remarks\n%s", l, text)
+		}
+	}
+	if text := strings.Join(path.On(diagram.Veth, recv).With(m).Remarks, "\n"); !strings.Contains(text, `Theory has no "copy into linear segments" here; the sender's`) {
+		t.Errorf("with scatter-gather: remarks\n%s", text)
 	}
 }

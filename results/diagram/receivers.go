@@ -76,14 +76,14 @@ func received(p Path) []Arrow {
 }
 
 // mapped is TCP_ZEROCOPY_RECEIVE (net/ipv4/tcp.c, tcp_zerocopy_receive): a copy of its own, as a deferred copy makes it, can be mapped; the
-// page cache's and the small pieces of a socket buffer can't.
+// page cache's, linear segments and the small pieces of a socket buffer can't.
 func mapped(p Path, l Link) []Arrow {
 	a := Arrow{From: PeerSocket, To: PeerMapping, Kind: Descriptor, By: ByReceiver, Call: "getsockopt"}
 	switch {
 	case l == NIC || l == NICWithoutSG:
 		a.When = "where the card puts payload into whole pages"
 		a.Note = "page tables; else a CPU copy"
-	case p.ZeroCopy:
+	case p.ZeroCopy && !copiesToSegments(p, l):
 		a.Note = "page tables, for nearly all; a CPU copy of the rest"
 	default:
 		a.To, a.Kind, a.Call, a.Stage = PeerBuffer, CPUCopy, "recv", stages.CopySocketToReceiver
