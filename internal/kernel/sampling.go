@@ -171,9 +171,13 @@ func (s *stackCounts) forgetTimes() {
 const (
 	// maxPhases bounds the memory of when samples came: half an hour of one CPU.
 	maxPhases = 2 << 20
-	// onTimeNS is how much later than the quickest most samples come, and lateNS from which on one is late.
+	// Within onTimeNS come more samples than at any other time, and lateNS behind them and later is late. Up to earlyNS before them is not: where a CPU is idle or
+	// a hypervisor slow, the quickest need not be the most.
 	onTimeNS = 20_000
 	lateNS   = 30_000
+	earlyNS  = 200_000
+	// leastOnTime are as many samples at one time as are no accident.
+	leastOnTime = 10
 )
 
 // due is when in the grid samples come that nothing holds up: where most of them are. false where there is no such time.
@@ -194,7 +198,7 @@ func (s *stackCounts) due() (uint64, bool) {
 			most, due = end-i, first
 		}
 	}
-	return due, 2*most > len(all)
+	return due, most >= leastOnTime && 5*most > len(all)
 }
 
 // at is the i-th phase, those of the next round behind the last.
@@ -213,7 +217,7 @@ func (s *stackCounts) list() []SampledStack {
 		raw := []byte(key)
 		one := SampledStack{PID: int(binary.NativeEndian.Uint32(raw)), TID: int(binary.NativeEndian.Uint32(raw[4:])), Count: kept.count}
 		for _, phase := range kept.phases {
-			if known && (uint64(phase)+s.gridNS-due)%s.gridNS >= lateNS {
+			if behind := (uint64(phase) + s.gridNS - due) % s.gridNS; known && behind >= lateNS && behind+earlyNS < s.gridNS {
 				one.Late++
 			}
 		}

@@ -87,8 +87,11 @@ func TestLateSamples(t *testing.T) {
 		for i := range uint64(10) {
 			s.take(sample(inKernel+1+i%2, 1e12/grid*grid+(50+i)*grid+due+40_000+i*60_000))
 		}
+		for i := range uint64(3) { // quicker than most
+			s.take(sample(inKernel+3, 1e12/grid*grid+(70+i)*grid+due-50_000*i-1))
+		}
 		got := s.list()
-		if len(got) != 3 || got[0].Count != 50 || got[0].Late != 0 || got[1].Count != 5 || got[1].Late != 5 || got[2].Late != 5 {
+		if len(got) != 4 || got[3].Late != 0 || got[0].Count != 50 || got[0].Late != 0 || got[1].Count != 5 || got[1].Late != 5 || got[2].Late != 5 {
 			t.Errorf("due at %d: got %+v", due, got)
 		}
 		s.forgetTimes()
