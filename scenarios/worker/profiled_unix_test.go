@@ -87,7 +87,7 @@ func profiledTransfer(t *testing.T, byCPUs bool) {
 		if p.ProbeIn(t.TempDir()).State != kernel.StateAvailable {
 			continue
 		}
-		send, receive := sides(tc.path, file, size, 64<<10, tc.streams, 12*size)
+		send, receive := sides(tc.path, file, size, 64<<10, tc.streams, 48*size) // some hundred samples
 		send.Profile, send.AllCPUs, receive.Profile, receive.Sampled, receive.Receiver = !byCPUs, true, !byCPUs, byCPUs, "recv"
 		pair, err := launcherForTest().Transfer(t.Context(), send, receive, Placement{})
 		if err != nil {
