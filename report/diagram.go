@@ -222,11 +222,8 @@ func stageCost(s results.StageCost) diagram.Cost {
 	return diagram.Cost{NSPerKiB: measured.Known(s.NSPerKiB), Low: s.Low, High: s.High, Share: s.Share}
 }
 
-// What stands where nothing was sampled: in this package for a record of the first versions, and in a summary where a record has no such trial.
-const (
-	noStageEvidence = "this run has no stage evidence"
-	noPassMade      = "no pass for evidence was made"
-)
+// noStageEvidence stands where nothing was sampled in a record of the first versions. Newer ones have results.NoPassMade.
+const noStageEvidence = "this run has no stage evidence"
 
 // hasStages tells whether a diagram has costs at its arrows.
 func hasStages(d diagram.Diagram) bool {
@@ -495,7 +492,7 @@ func (e Explanation) withoutStages(d drawing) string {
 	in := ""
 	for _, w := range []string{m.Sender.StagesWhy, m.Receiver.StagesWhy} {
 		switch {
-		case w == noPassMade && isPartial(e.Run): // whether one was made is not known
+		case w == results.NoPassMade && isPartial(e.Run): // whether one was made is not known
 			in = " in what can be read of its record"
 		case w != "" && w != noStageEvidence && !slices.Contains(whys, w):
 			whys = append(whys, w)

@@ -371,7 +371,7 @@ func TestExplainQualifiesItsNumbers(t *testing.T) {
 func TestExplainDamagedRecord(t *testing.T) {
 	s := madeUpRun()
 	side := s.Cases[0].Evidence.Sides["sender"]
-	side.StagesUnavailable = noPassMade
+	side.StagesUnavailable = results.NoPassMade
 	s.Cases[0].Evidence.Sides["sender"] = side
 	s.Cases[2].Status, s.Cases[2].Reason = results.CaseNotReached, "the run ended before the first counted trial"
 	e := Explanation{Paths: pathsOf(t, "file/read-write", "file/sendfile"), Run: s}

@@ -209,7 +209,7 @@ func passTrial(id string, pass int) Trial {
 		NS: map[stages.Stage]int64{
 			stages.CopyCacheToProgram: 100_000_000, stages.CopyProgramToSocket: 90_000_000 - rest, stages.Other: rest, stages.Idle: 5_000_000, stages.Program: 20_000_000,
 		},
-		ToolNS: 5_000_000, Other: []FunctionTime{{"new_function", rest}},
+		Late: known(0), ToolNS: 5_000_000, Other: []FunctionTime{{"new_function", rest}},
 	}
 	refused := measured.Unavailable[int64]("not allowed")
 	to.Stages = &StageTimes{ClockNS: known(110_000_000), PeriodNS: 200_000, Samples: 55, Missed: 5, KernelNS: refused, NS: map[stages.Stage]int64{stages.Program: 11_000_000}}

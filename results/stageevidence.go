@@ -72,8 +72,11 @@ const (
 	mostLate       = 0.05
 )
 
+// NoPassMade stands where no pass for evidence is in the record.
+const NoPassMade = "no pass for evidence was made"
+
 // noPasses says that nothing was sampled.
-func noPasses() StageEvidence { return noStages("no pass for evidence was made") }
+func noPasses() StageEvidence { return noStages(NoPassMade) }
 
 // noStages is why there is nothing.
 func noStages(why string) StageEvidence {
@@ -124,7 +127,9 @@ func (d *caseData) stageEvidence(side string, timed Metric) StageEvidence {
 	var sums, pass, ofPass, cost, before, stolen []float64
 	byStage := map[stages.Stage][]float64{}
 	other := map[string]float64{}
-	var missed, late, samples int64
+	var missed, samples int64
+	var late []float64
+	lateUnknown := ""
 	for _, t := range passes {
 		s, kib := of(t), float64(t.Bytes)/1024
 		times := stageTimes(t, side)
@@ -142,7 +147,12 @@ func (d *caseData) stageEvidence(side string, timed Metric) StageEvidence {
 		for _, f := range s.Other {
 			other[f.Function] += float64(f.NS) / kib / float64(len(passes))
 		}
-		missed, late, samples = missed+s.Missed, late+s.Late, samples+s.Samples
+		missed, samples = missed+s.Missed, samples+s.Samples
+		if n, ok := s.Late.Get(); ok {
+			late = append(late, float64(n)/float64(max(1, n+s.Samples)))
+		} else {
+			lateUnknown = s.Late.Why()
+		}
 		ns, ok := cpuTime(t, side).Get()
 		if !ok || ns <= 0 {
 			continue
@@ -174,7 +184,7 @@ func (d *caseData) stageEvidence(side string, timed Metric) StageEvidence {
 	slices.SortStableFunc(e.Other, func(a, b FunctionCost) int { return cmp.Compare(b.NSPerKiB, a.NSPerKiB) })
 	e.Other = e.Other[:min(len(e.Other), mostOther)]
 	e.MissedShare = measured.Known(float64(missed) / float64(max(1, missed+samples)))
-	e.LateShare = measured.Known(float64(late) / float64(max(1, late+samples)))
+	e.LateShare = medianOr(late, lateUnknown)
 	e.StolenShare = medianOr(stolen, "the passes recorded no time that a hypervisor took")
 	e.PassNSPerKiB = medianOr(pass, "the passes took no CPU time that the kernel's clock shows")
 	e.PassOverUnwatched = medianOr(cost, noNeighbour)

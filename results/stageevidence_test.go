@@ -127,7 +127,7 @@ func TestWhatIsNotSampled(t *testing.T) {
 
 func TestLateSamplesAreWarnedOf(t *testing.T) {
 	pass := passTrial(caseRW, 1)
-	pass.Sides[sender].Stages.Late = 100
+	pass.Sides[sender].Stages.Late = known(100)
 	c := passedForTest(pass)
 	wantNear(t, "late", c.Evidence.Sides[sender].LateShare, 100.0/1200)
 	if !strings.Contains(strings.Join(c.Warnings, "\n"), "0.083 of the samples of the sender came late and are left out") {

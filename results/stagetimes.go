@@ -15,7 +15,7 @@ type StageTimes struct {
 	PeriodNS int64        `json:"period_ns,omitempty"`
 	Samples  int64        `json:"samples"`
 	Missed   int64        `json:"missed_samples"` // that were due, or taken and lost
-	Late     int64        `json:"late_samples"`   // that came long after they were due, see kernel.Samples: in none of the others
+	Late     measured.Int `json:"late_samples"`   // that came long after they were due, see kernel.Samples: in none of the others
 	// KernelNS is the part that was sampled in kernel mode. Where such samples are not allowed it says so, and NS has only what
 	// was sampled in user mode.
 	KernelNS measured.Int `json:"kernel_ns"`
@@ -38,14 +38,17 @@ const mostOther = 5
 // NotSampled stands where there are no samples, with the reason.
 func NotSampled(format string, args ...any) *StageTimes {
 	why := measured.Unavailable[int64](format, args...)
-	return &StageTimes{ClockNS: why, KernelNS: why}
+	return &StageTimes{ClockNS: why, KernelNS: why, Late: why}
 }
 
 // TimeStages tells a profile apart into stages. kernelRefused says why samples in kernel mode, or the names of the kernel's functions, could not be
 // had; empty where they could. tool tells the stacks of whoever read the samples.
 func TimeStages(p *profile.Profile, kernelRefused string, tool func(profile.Stack) bool) *StageTimes {
 	t := &StageTimes{
-		ClockNS: measured.Known(p.ClockNS), PeriodNS: p.PeriodNS, Missed: p.Missed, Late: p.Late, KernelNS: measured.Known[int64](0), NS: map[stages.Stage]int64{},
+		ClockNS: measured.Known(p.ClockNS), PeriodNS: p.PeriodNS, Missed: p.Missed, Late: measured.Known(p.Late), KernelNS: measured.Known[int64](0), NS: map[stages.Stage]int64{},
+	}
+	if p.LateUnknown != "" {
+		t.Late = measured.Unavailable[int64]("%s", p.LateUnknown)
 	}
 	classifier := stages.NewClassifier()
 	counts, other := map[stages.Stage]int64{}, map[string]int64{}

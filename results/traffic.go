@@ -23,7 +23,7 @@ func NoMemoryTraffic(format string, args ...any) *MemoryTraffic {
 // those that were.
 func (d *caseData) memoryTraffic() (read, write measured.Float) {
 	over := func(instrument Instrument, of func(*MemoryTraffic) measured.Int) (values []float64, why string) {
-		why = "no pass for evidence was made"
+		why = NoPassMade
 		for _, t := range d.passes {
 			if t.Memory == nil || t.Instrument != instrument {
 				continue

@@ -20,8 +20,9 @@ type Samples struct {
 	Total   int64 // samples taken, those without a stack of their own in Stacks included
 	Stacks  []SampledStack
 	// Late came long after they were due, and say nothing of what the CPU did meanwhile: it had let no interrupt in, or a hypervisor had taken it away. They are in
-	// Total. Of samples of threads that can't be told, and it is 0.
-	Late int64
+	// Total. Where that can't be told, LateUnknown says why.
+	Late        int64
+	LateUnknown string
 	// Lost found no room in the ring, since it was read too seldom. They are not in Total.
 	Lost int64
 	// Unkept were taken when there was no more room for stacks that were not seen before.
@@ -48,6 +49,9 @@ func (s Samples) Of(pid int) Samples {
 			s.Stacks = append(s.Stacks, one)
 			s.Total, s.Late = s.Total+one.Count, s.Late+one.Late
 		}
+	}
+	if s.Total == 0 { // nothing is unknown of none
+		s.LateUnknown = ""
 	}
 	return s.OfCPU()
 }
@@ -209,10 +213,17 @@ func at(phases []uint64, i int, grid uint64) uint64 {
 	return phases[i]
 }
 
-// list takes the stacks apart, the most frequent first.
-func (s *stackCounts) list() []SampledStack {
-	all := make([]SampledStack, 0, len(s.stacks))
+// list takes the stacks apart, the most frequent first. lateUnknown says why it can't be told which samples came late.
+func (s *stackCounts) list() (all []SampledStack, lateUnknown string) {
+	all = make([]SampledStack, 0, len(s.stacks))
 	due, known := s.due()
+	switch {
+	case s.total == 0, known:
+	case s.gridNS == 0:
+		lateUnknown = "samples of threads are not due at even distances"
+	default:
+		lateUnknown = "the samples came at no common distance"
+	}
 	for key, kept := range s.stacks {
 		raw := []byte(key)
 		one := SampledStack{PID: int(binary.NativeEndian.Uint32(raw)), TID: int(binary.NativeEndian.Uint32(raw[4:])), Count: kept.count}
@@ -249,5 +260,5 @@ func (s *stackCounts) list() []SampledStack {
 		}
 		return slices.Compare(a.User, b.User)
 	})
-	return all
+	return all, lateUnknown
 }

@@ -302,8 +302,9 @@ func (s *Sampler) Stop() (Samples, error) {
 	if s.throttled > 0 { // its timer was stopped, and started at another time
 		s.counts.forgetTimes()
 	}
+	stacks, lateUnknown := s.counts.list()
 	seen := Samples{
-		PeriodNS: s.periodNS, ClockNS: clockNS, Total: s.counts.total, Stacks: s.counts.list(),
+		PeriodNS: s.periodNS, ClockNS: clockNS, Total: s.counts.total, Stacks: stacks, LateUnknown: lateUnknown,
 		Lost: s.lost, Unkept: s.counts.unkept, Throttled: s.throttled, Kernel: s.kernel,
 	}
 	for _, one := range seen.Stacks {

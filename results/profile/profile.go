@@ -3,6 +3,7 @@
 package profile
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -31,9 +32,10 @@ type Profile struct {
 	ClockNS  int64 // CPU time that was sampled, see kernel.Samples
 	// Missed are samples that were taken, or due, and are not in the profile: no room for them, or for their stacks.
 	Missed int64
-	// Late are samples that came long after they were due, see kernel.Samples. They are not in the profile.
-	Late   int64
-	counts map[string]*Counted
+	// Late are samples that came long after they were due, see kernel.Samples. They are not in the profile. LateUnknown says why they can't be told; empty where they can.
+	Late        int64
+	LateUnknown string
+	counts      map[string]*Counted
 }
 
 // New is an empty profile.
@@ -51,7 +53,7 @@ const (
 // were allowed, the profile holds those.
 func FromSamples(s kernel.Samples, k *kernel.KernelSymbols, u *kernel.ProgramSymbols) *Profile {
 	p := New(s.PeriodNS)
-	p.ClockNS, p.Missed, p.Late = s.ClockNS, s.Lost+s.Unkept, s.Late
+	p.ClockNS, p.Missed, p.Late, p.LateUnknown = s.ClockNS, s.Lost+s.Unkept, s.Late, s.LateUnknown
 	for _, one := range s.Stacks {
 		if one.Count == one.Late {
 			continue
@@ -135,6 +137,7 @@ func (p *Profile) Merge(o *Profile) error {
 	p.ClockNS += o.ClockNS
 	p.Missed += o.Missed
 	p.Late += o.Late
+	p.LateUnknown = cmp.Or(p.LateUnknown, o.LateUnknown)
 	for _, c := range o.counts {
 		p.Add(c.Stack, c.Count)
 	}
@@ -195,6 +198,7 @@ type document struct {
 	ClockNS   int64           `json:"clock_ns"`
 	Missed    int64           `json:"missed"`
 	Late      int64           `json:"late"`
+	Unknown   string          `json:"late_unknown,omitempty"`
 	Threads   []string        `json:"threads"`
 	Functions []string        `json:"functions"`
 	Stacks    []documentStack `json:"stacks"`
@@ -237,7 +241,7 @@ func (t *table) addAll(names []string) []int {
 // MarshalJSON writes the profile; equal ones alike.
 func (p *Profile) MarshalJSON() ([]byte, error) {
 	var threads, functions table
-	d := document{PeriodNS: p.PeriodNS, ClockNS: p.ClockNS, Missed: p.Missed, Late: p.Late, Stacks: []documentStack{}}
+	d := document{PeriodNS: p.PeriodNS, ClockNS: p.ClockNS, Missed: p.Missed, Late: p.Late, Unknown: p.LateUnknown, Stacks: []documentStack{}}
 	for _, c := range p.Stacks() {
 		d.Stacks = append(d.Stacks, documentStack{threads.add(c.Thread), functions.addAll(c.Kernel), functions.addAll(c.User), c.Count})
 	}
@@ -261,7 +265,7 @@ func (p *Profile) UnmarshalJSON(b []byte) error {
 		return found, nil
 	}
 	q := New(d.PeriodNS)
-	q.ClockNS, q.Missed, q.Late = d.ClockNS, d.Missed, d.Late
+	q.ClockNS, q.Missed, q.Late, q.LateUnknown = d.ClockNS, d.Missed, d.Late, d.Unknown
 	for _, s := range d.Stacks {
 		thread, err1 := of(d.Threads, []int{s.Thread})
 		inKernel, err2 := of(d.Functions, s.Kernel)
